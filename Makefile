@@ -1,0 +1,126 @@
+# heist: make (build) | make run | make test | make help
+#
+# Nothing here lists sources: every .c of the folders below is built. V=release|debug|asan|tsan chooses the variant.
+
+V ?= release
+ifneq ($(filter asan tsan debug,$(MAKECMDGOALS)),)
+V := $(firstword $(filter asan tsan debug,$(MAKECMDGOALS)))
+endif
+ifeq ($(filter $(V),release debug asan tsan),)
+$(error V=$(V): unknown variant, expected release, debug, asan or tsan)
+endif
+
+B := build/$(V)
+CC ?= gcc
+OPT.release := -O3
+OPT.debug := -O0
+OPT.asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT.tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-psabi
+BLAS_INC := $(firstword $(wildcard /usr/include/$(shell $(CC) -dumpmachine)/openblas-openmp /usr/include/x86_64-linux-gnu/openblas-openmp))
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
+CPPFLAGS += -I. -I$(B) $(addprefix -I,$(BLAS_INC)) -D_GNU_SOURCE
+CFLAGS += -std=c11 -g $(OPT.$(V)) $(WARN) -ffp-contract=off -fopenmp
+LDFLAGS += $(filter -fsanitize=%,$(OPT.$(V))) -fopenmp
+LIBS := -lopenblas -lcsv -linih -lcjson -lmd -lz -lm
+
+# One binary runs anywhere: the layers' loops are compiled once for each instruction set and chosen at run time.
+LAYERS := $(wildcard nn/layers/*.c)
+ifeq ($(firstword $(subst -, ,$(shell $(CC) -dumpmachine))),x86_64)
+SIMD := naive base avx2 avx512
+else
+SIMD := naive base
+endif
+ARCH.avx2 := -march=haswell
+ARCH.avx512 := -march=skylake-avx512 -mprefer-vector-width=512
+OPT.naive.release := -O2
+
+SRC := $(filter-out experiments/main.c,$(wildcard base/*.c nn/*.c nn/arch/*.c data/*.c victim/*.c defenses/*.c attacker/*.c experiments/*.c))
+OBJ := $(SRC:%.c=$(B)/%.o) $(foreach s,$(SIMD),$(LAYERS:%.c=$(B)/%.$(s).o))
+TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
+BENCHES := $(B)/tests/golden_check
+DATA ?= mnist fashion-mnist
+
+.PHONY: all run test check golden golden-make bench deps need lint fuzz clean help debug asan tsan
+.SECONDARY:
+all: $(B)/heist
+debug asan tsan: all
+
+help:
+	@echo 'make              build build/$(V)/heist (V=release|debug|asan|tsan)'
+	@echo 'make run          install what is missing, build, get the data, run experiments/sweeps/quick.ini'
+	@echo 'make test         the same set-up, then every test (make asan test: under ASan and UBSan)'
+	@echo 'make golden GOLDEN=DIR   check the golden vectors of a folder'
+	@echo 'make bench        side by side with PyTorch (installs python3-torch)'
+	@echo 'make lint         cppcheck and clang-tidy      make fuzz   ten minutes for each reader'
+	@echo 'make deps         install the Debian packages that heist needs'
+
+# ---- set-up -------------------------------------------------------------------------------------
+# `need` says what is missing; `deps` installs it. run and test do so by themselves.
+need:
+	@sh base/deps.sh check
+deps:
+	@sh base/deps.sh install
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@$(B)/heist data $(DATA)
+	@$(B)/heist run experiments/sweeps/quick.ini
+
+test: deps
+	@$(MAKE) --no-print-directory V=$(V) all
+	@$(B)/heist data $(DATA)
+	@$(MAKE) --no-print-directory V=$(V) check
+
+# ---- build --------------------------------------------------------------------------------------
+# A change of flags rebuilds: the flags of the last build stand in a file that changes with them.
+$(B)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $@
+$(B)/version.h: FORCE
+	@mkdir -p $(@D)
+	@echo '#define HEIST_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define HEIST_VERSION "$(VERSION)"' > $@
+FORCE:
+
+define simd_rule
+$(B)/nn/layers/%.$(1).o: nn/layers/%.c $(B)/flags | need
+	@mkdir -p $$(@D)
+	$(CC) $$(CPPFLAGS) $$(CFLAGS) -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1) -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach s,$(SIMD),$(eval $(call simd_rule,$(s))))
+
+$(B)/nn/layers.o: CPPFLAGS += $(SIMD:%=-DHAVE_SIMD_%)
+$(B)/experiments/%.o: CPPFLAGS += -DHEIST_CC='"$(shell $(CC) --version 2>/dev/null | head -n 1)"' -DHEIST_FLAGS='"$(CFLAGS)"'
+$(B)/experiments/%.o: $(B)/version.h
+$(B)/%.o: %.c $(B)/flags | need
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+$(B)/libheist.a: $(OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$(B)/heist: $(B)/experiments/main.o $(B)/libheist.a
+	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+$(B)/tests/%: $(B)/tests/%.o $(B)/libheist.a
+	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# ---- tests --------------------------------------------------------------------------------------
+check: all $(TESTS) $(BENCHES)
+	@sh tests/run.sh $(B) $(TESTS)
+
+golden: $(B)/tests/golden_check
+	@test -n "$(GOLDEN)" || { echo 'make golden: say which folder: make golden GOLDEN=tests/golden'; exit 2; }
+	@$(B)/tests/golden_check "$(GOLDEN)"
+
+bench: deps all
+	@sh base/deps.sh install-torch
+	@/usr/bin/python3 tests/bench/bench.py $(B)/heist
+
+lint: deps
+	@sh tests/lint.sh
+fuzz: deps
+	@sh tests/fuzz.sh
+
+clean:
+	rm -rf build
+
+-include $(OBJ:.o=.d) $(B)/experiments/main.d $(TESTS:=.d) $(BENCHES:=.d)

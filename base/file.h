@@ -1,0 +1,25 @@
+/* Files: whole reads, atomic replacement, folders, locks. */
+#ifndef HEIST_BASE_FILE_H
+#define HEIST_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The whole file with a 0 behind it; mem_free frees *out. ERR_MISSING where there is none, ERR_IO. */
+int file_read(char **out, size_t *size, const char *path);
+
+/* Replaces `path` by these bytes: written beside it, flushed to disk, renamed. ERR_IO: the old file stands. */
+int file_write(const char *path, const void *bytes, size_t size);
+
+int file_exists(const char *path);
+int64_t file_size(const char *path); /* -1 where there is none */
+
+/* mkdir -p. */
+int file_folder(const char *path);
+
+/* Takes the lock `folder`/.lock for this process and writes who holds it. ERR_LOCKED: another has it, the
+ * text says who. The lock ends with the process, however it ends; file_unlock(*out) ends it before. */
+int file_lock(int *out, const char *folder);
+void file_unlock(int lock);
+
+#endif
