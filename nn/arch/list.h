@@ -1,0 +1,7 @@
+X(lenet5)
+X(resnet8)
+X(resnet18)
+X(wrn16_4)
+X(vgg16)
+X(mlp)
+X(softmax)

@@ -1,0 +1,104 @@
+/* The registry of layers, and the choice of instruction set. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "nn/layer.h"
+
+enum simd { NAIVE, BASE, AVX2, AVX512, SIMDS };
+static const char *const simd_name[SIMDS] = {"naive", "base", "avx2", "avx512"};
+
+#define X(NAME) extern const struct layer_ops layer_##NAME##_naive, layer_##NAME##_base, layer_##NAME##_avx2, layer_##NAME##_avx512;
+#include "nn/layers/list.h"
+#undef X
+
+#define X(NAME) &layer_##NAME##_naive,
+static const struct layer_ops *const naive[] = {
+#include "nn/layers/list.h"
+};
+#undef X
+#define X(NAME) &layer_##NAME##_base,
+static const struct layer_ops *const base[] = {
+#include "nn/layers/list.h"
+};
+#undef X
+#ifdef HAVE_SIMD_avx512
+#define X(NAME) &layer_##NAME##_avx2,
+static const struct layer_ops *const avx2[] = {
+#include "nn/layers/list.h"
+};
+#undef X
+#define X(NAME) &layer_##NAME##_avx512,
+static const struct layer_ops *const avx512[] = {
+#include "nn/layers/list.h"
+};
+#undef X
+static const struct layer_ops *const *const table[SIMDS] = {naive, base, avx2, avx512};
+#else
+static const struct layer_ops *const *const table[SIMDS] = {naive, base, NULL, NULL};
+#endif
+
+static int offered(enum simd s) /* built in, and the processor has it */
+{
+    if (!table[s]) return 0;
+#if defined __x86_64__
+    __builtin_cpu_init();
+    if (s == AVX2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (s == AVX512)
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+               __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+#endif
+    return 1;
+}
+
+static enum simd choose(void)
+{
+    const char *want = getenv("HEIST_SIMD");
+    for (int s = SIMDS - 1; s >= 0; s--)
+        if (offered((enum simd)s) && (!want || strcmp(want, simd_name[s]) == 0)) return (enum simd)s;
+    return BASE;
+}
+
+int layer_simd_check(void)
+{
+    const char *want = getenv("HEIST_SIMD");
+    if (!want || strcmp(want, simd_name[choose()]) == 0) return OK;
+    for (int s = 0; s < SIMDS; s++)
+        if (strcmp(want, simd_name[s]) == 0) return err_set(ERR_OPTION, "HEIST_SIMD=%s: this build or processor does not have it", want);
+    return err_set(ERR_OPTION, "HEIST_SIMD: found '%s', expected naive, base, avx2 or avx512", want);
+}
+
+const char *layer_simd(void)
+{
+    return simd_name[choose()];
+}
+
+int layer_count(void)
+{
+    return (int)(sizeof base / sizeof *base);
+}
+
+const struct layer_ops *layer_at(int i)
+{
+    return table[choose()][i];
+}
+
+const struct layer_ops *layer_find(const char *name)
+{
+    const struct layer_ops *const *all = table[choose()];
+    for (int i = 0; i < layer_count(); i++)
+        if (strcmp(all[i]->name, name) == 0) return all[i];
+    return NULL;
+}
+
+struct param param_new(const char *name, int dims, int a, int b, int c, int d)
+{
+    struct param p = {.name = name, .dims = dims, .dim = {a, b, c, d}, .size = 1};
+    for (int i = 0; i < dims; i++) p.size *= (size_t)p.dim[i];
+    return p;
+}
+
+void layer_init_uniform(float *w, size_t n, double bound, struct rng *r)
+{
+    for (size_t i = 0; i < n; i++) w[i] = (float)rng_between(r, -bound, bound);
+}

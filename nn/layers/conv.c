@@ -1,0 +1,389 @@
+/* Convolution, w [out][in][k][k] as PyTorch's.
+ *
+ * Images lie in lanes, so one multiply-add of a register is one weight times one pixel of all images of a group: any
+ * kernel size, stride and border runs at full width, and no im2col is needed. A tile of OB output channels times XT
+ * pixels of a row is summed in registers over all input channels and taps.
+ *
+ * forward   y[o] = b[o] + sum_c w[o][c] * x[c]                  on x with a border of `pad` zeros
+ * dx        the same kernel on dy with a border of k-1-pad zeros (dy spread out by the stride), w transposed and flipped
+ * dw        sums over images and pixels; one task a few output channels and one input channel, images in order
+ * tangent   forward of (w, vx) plus forward of (vw, x) */
+#include <math.h>
+
+#include "base/err.h"
+#include "nn/layer.h"
+#include "nn/layers/vec.h"
+
+struct own {
+    int k, stride, pad;
+    int fan_out; /* initialisation */
+};
+
+static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0, "channels that come out"},
+    {"k", OPTION_INT, "3", 1, 11, 0, "side of the kernel"}, {"stride", OPTION_INT, "1", 1, 8, 0, "step of the kernel"},
+    {"pad", OPTION_INT, "0", 0, 10, 0, "zeros around the map"}, {"bias", OPTION_INT, "1", 0, 1, 0, "with a bias"},
+    {"init", OPTION_CHOICE, "pytorch", 0, 0, "pytorch fan_out", "PyTorch's default, or normal with variance 2 / (k k out)"}, OPTION_END};
+
+static int shape(struct layer *l, const struct spec *opt)
+{
+    struct own *o = l->own;
+    const struct shape in = l->in[0];
+    const int out = (int)spec_int(opt, "out");
+    *o = (struct own){(int)spec_int(opt, "k"), (int)spec_int(opt, "stride"), (int)spec_int(opt, "pad"), spec_is(opt, "init", "fan_out")};
+    if (in.lanes != MAPS || in.h + 2 * o->pad < o->k || in.w + 2 * o->pad < o->k || o->pad >= o->k)
+        return err_set(ERR_SHAPE, "conv: found %dx%d with a border of %d, expected maps of at least %dx%d and a border below k",
+                       in.h, in.w, o->pad, o->k, o->k);
+    l->out = (struct shape){out, (in.h + 2 * o->pad - o->k) / o->stride + 1, (in.w + 2 * o->pad - o->k) / o->stride + 1, MAPS};
+    l->params = 1 + (int)spec_int(opt, "bias");
+    l->param[0] = param_new("weight", 4, out, in.c, o->k, o->k);
+    l->param[1] = param_new("bias", 1, out, 0, 0, 0);
+    l->flops = (double)l->param[0].size * l->out.h * l->out.w;
+    return OK;
+}
+
+static void init(const struct layer *l, float *w, float *stat, struct rng *r)
+{
+    (void)stat;
+    const struct own *o = l->own;
+    const double fan_in = (double)l->in[0].c * o->k * o->k;
+    for (int i = 0; i < l->params; i++) layer_init_uniform(w + l->param[i].at, l->param[i].size, 1 / sqrt(fan_in), r);
+    for (size_t i = 0; o->fan_out && i < l->param[0].size; i++)
+        w[l->param[0].at + i] = (float)(rng_normal(r) * sqrt(2.0 / (o->k * o->k * l->out.c)));
+}
+
+/* ---- maps with a border ----------------------------------------------------------------------- */
+
+/* A map as the kernels read it: c channels of h x w pixels; the pixel (y, x) of the content stands at
+ * (border + y * spread, border + x * spread), all else is zero. */
+struct frame {
+    int c, h, w;         /* with the border */
+    int border, spread;
+    int real_h, real_w;  /* the content's extent when spread: rows border .. border + real_h - 1 may be non-zero */
+};
+
+static struct frame frame_of(int c, int h, int w, int border, int spread, int more)
+{
+    const int rh = (h - 1) * spread + 1, rw = (w - 1) * spread + 1;
+    return (struct frame){c, rh + 2 * border + more, rw + 2 * border + more, border, spread, rh, rw};
+}
+
+static size_t frame_size(const struct frame *f) /* floats a group */
+{
+    return (size_t)f->c * (size_t)f->h * (size_t)f->w * MAPS;
+}
+
+/* The frame of what the kernel slides over: x for forward, dy for dx. */
+static struct frame frame_x(const struct layer *l)
+{
+    const struct own *o = l->own;
+    return frame_of(l->in[0].c, l->in[0].h, l->in[0].w, o->pad, 1, 0);
+}
+
+static struct frame frame_dy(const struct layer *l)
+{
+    const struct own *o = l->own;
+    const int left = (l->in[0].h + 2 * o->pad - o->k) % o->stride; /* rows of x that the last step did not reach */
+    return frame_of(l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, o->stride, left);
+}
+
+/* x [group][c][h][w][lanes] in its frame: copied into `to`, or x itself where the frame adds nothing. */
+static const float *framed(const struct frame *f, int h, int w, int groups, const float *x, float *to)
+{
+    if (f->h == h && f->w == w) return x;
+#pragma omp parallel for schedule(static)
+    for (int a = 0; a < groups * f->c; a++) {
+        float *plane = to + (size_t)a * (size_t)(f->h * f->w) * MAPS;
+        const float *from = x + (size_t)a * (size_t)(h * w) * MAPS;
+        for (int i = 0; i < f->h * f->w * MAPS; i++) plane[i] = 0;
+        for (int y = 0; y < h; y++)
+            for (int q = 0; q < w; q++) {
+                float *at = plane + ((f->border + y * f->spread) * f->w + f->border + q * f->spread) * MAPS;
+                for (int t = 0; t < MAPS; t++) at[t] = from[(y * w + q) * MAPS + t];
+            }
+    }
+    return to;
+}
+
+static size_t scratch(const struct layer *l, int n)
+{
+    const struct frame a = frame_x(l), b = frame_dy(l);
+    const size_t groups = (size_t)shape_groups(l->out, n), x = groups * frame_size(&a), dy = groups * frame_size(&b);
+    return (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
+}
+
+/* ---- the kernel ------------------------------------------------------------------------------- */
+
+/* What one call of the kernel computes: out [groups][oc][h][w][lanes] from x in frame f and w [oc][f.c][k][k]. */
+struct job {
+    struct frame f;
+    int oc, h, w, k, stride;
+    const float *weight, *bias; /* bias may be NULL */
+    const float *x;
+    float *out;
+    int add; /* out += */
+};
+
+#ifdef LAYER_SIMD_naive
+
+static void convolve(const struct job *j, int groups)
+{
+    for (int g = 0; g < groups; g++)
+        for (int o = 0; o < j->oc; o++)
+            for (int y = 0; y < j->h; y++)
+                for (int x = 0; x < j->w; x++)
+                    for (int t = 0; t < MAPS; t++) {
+                        double s = j->bias ? (double)j->bias[o] : 0;
+                        for (int c = 0; c < j->f.c; c++)
+                            for (int ky = 0; ky < j->k; ky++)
+                                for (int kx = 0; kx < j->k; kx++)
+                                    s += (double)j->weight[((o * j->f.c + c) * j->k + ky) * j->k + kx] *
+                                         (double)j->x[((((size_t)g * (size_t)j->f.c + (size_t)c) * (size_t)j->f.h + (size_t)(y * j->stride + ky)) *
+                                               (size_t)j->f.w + (size_t)(x * j->stride + kx)) * MAPS + (size_t)t];
+                        float *to = j->out + ((((size_t)g * (size_t)j->oc + (size_t)o) * (size_t)j->h + (size_t)y) * (size_t)j->w + (size_t)x) * MAPS + t;
+                        *to = (float)s + (j->add ? *to : 0);
+                    }
+}
+
+#else
+
+enum { OB = 4, XT = 4 }; /* the largest tile: 16 sums, 4 pixels and a weight in registers */
+
+/* The taps [*from, *to) of a kernel whose outputs stand at first .. last that touch the content of the frame. */
+static void taps(int first, int last, int k, int border, int real, int *from, int *to)
+{
+    *from = border - last > 0 ? border - last : 0;
+    *to = border + real - first < k ? border + real - first : k;
+}
+
+/* ob <= OB channels times xt <= XT pixels of one row and one register of lanes; both are constants where it is inlined. */
+INLINE void tile(const int ob, const int xt, const struct job *j, const float *w, const float *bias, const float *x, float *out,
+                 int ky0, int ky1, int kx0, int kx1)
+{
+    const int k = j->k, ws = j->f.c * k * k, row = j->f.w * MAPS, step = j->stride * MAPS;
+    const size_t plane = (size_t)(j->f.h * j->f.w) * MAPS, oplane = (size_t)(j->h * j->w) * MAPS;
+    vec s[OB][XT];
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < xt; q++) s[i][q] = vec_all(bias ? bias[i] : 0.0f);
+    for (int c = 0; c < j->f.c; c++, x += plane, w += k * k)
+        for (int ky = ky0; ky < ky1; ky++)
+            for (int kx = kx0; kx < kx1; kx++) {
+                vec v[XT];
+                for (int q = 0; q < xt; q++) v[q] = vec_load(x + ky * row + kx * MAPS + q * step);
+                for (int i = 0; i < ob; i++) {
+                    const float a = w[i * ws + ky * k + kx];
+                    for (int q = 0; q < xt; q++) s[i][q] += a * v[q];
+                }
+            }
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < xt; q++) {
+            float *to = out + (size_t)i * oplane + q * MAPS;
+            if (j->add) s[i][q] += vec_load(to);
+            vec_store(to, s[i][q]);
+        }
+}
+
+INLINE void row(const int ob, const struct job *j, const float *w, const float *bias, const float *x, float *out, int y)
+{
+    int ky0, ky1, kx0, kx1;
+    taps(y * j->stride, y * j->stride, j->k, j->f.border, j->f.real_h, &ky0, &ky1);
+    for (int q = 0; q < j->w;) {
+        const int xt = j->w - q >= XT ? XT : j->w - q >= 2 ? 2 : 1;
+        taps(q * j->stride, (q + xt - 1) * j->stride, j->k, j->f.border, j->f.real_w, &kx0, &kx1);
+        for (int t = 0; t < MAPS; t += VL) {
+            const float *from = x + q * j->stride * MAPS + t;
+            float *to = out + q * MAPS + t;
+            if (xt == XT) tile(ob, XT, j, w, bias, from, to, ky0, ky1, kx0, kx1);
+            else if (xt == 2) tile(ob, 2, j, w, bias, from, to, ky0, ky1, kx0, kx1);
+            else tile(ob, 1, j, w, bias, from, to, ky0, ky1, kx0, kx1);
+        }
+        q += xt;
+    }
+}
+
+/* The channels come in blocks of nearly equal size, OB at most: 6 are 3 + 3. */
+static int blocks(int oc)
+{
+    return (oc + OB - 1) / OB;
+}
+
+static void convolve(const struct job *j, int groups)
+{
+    const int nb = blocks(j->oc);
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int g = 0; g < groups; g++)
+        for (int b = 0; b < nb; b++) {
+            const int o = j->oc * b / nb, ob = j->oc * (b + 1) / nb - o;
+            const float *w = j->weight + (size_t)o * (size_t)(j->f.c * j->k * j->k), *bias = j->bias ? j->bias + o : NULL;
+            for (int y = 0; y < j->h; y++) {
+                const float *x = j->x + (size_t)g * frame_size(&j->f) + (size_t)(y * j->stride * j->f.w) * MAPS;
+                float *out = j->out + (((size_t)g * (size_t)j->oc + (size_t)o) * (size_t)j->h + (size_t)y) * (size_t)j->w * MAPS;
+                if (ob == 4) row(4, j, w, bias, x, out, y);
+                else if (ob == 3) row(3, j, w, bias, x, out, y);
+                else if (ob == 2) row(2, j, w, bias, x, out, y);
+                else row(1, j, w, bias, x, out, y);
+            }
+        }
+}
+
+#endif
+
+static void forward_with(const struct layer *l, const struct pass *p, const float *x, const float *w, const float *b, int add, float *y)
+{
+    const struct own *o = l->own;
+    const int groups = shape_groups(l->out, p->n);
+    struct job j = {frame_x(l), l->out.c, l->out.h, l->out.w, o->k, o->stride, w, b, NULL, y, add};
+    j.x = framed(&j.f, l->in[0].h, l->in[0].w, groups, x, p->scratch);
+    convolve(&j, groups);
+}
+
+static void forward(const struct layer *l, const struct pass *p)
+{
+    forward_with(l, p, p->x[0], p->w + l->param[0].at, l->params > 1 ? p->w + l->param[1].at : NULL, 0, p->y);
+}
+
+static void tangent(const struct layer *l, const struct pass *p, const float *vw, const float *const vx[], float *vy)
+{
+    if (vx[0]) forward_with(l, p, vx[0], p->w + l->param[0].at, NULL, 0, vy);
+    if (vw) forward_with(l, p, p->x[0], vw + l->param[0].at, l->params > 1 ? vw + l->param[1].at : NULL, vx[0] != NULL, vy);
+}
+
+/* ---- the gradient of the weights --------------------------------------------------------------- */
+
+#ifdef LAYER_SIMD_naive
+
+static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw)
+{
+    const struct own *o = l->own;
+    const int h = l->out.h, w = l->out.w, k = o->k;
+    for (int q = 0; q < l->out.c; q++)
+        for (int c = 0; c < f->c; c++)
+            for (int ky = 0; ky < k; ky++)
+                for (int kx = 0; kx < k; kx++) {
+                    double s = 0;
+                    for (int g = 0; g < groups; g++)
+                        for (int i = 0; i < h * w; i++)
+                            for (int t = 0; t < MAPS; t++)
+                                s += (double)dy[(((size_t)g * (size_t)l->out.c + (size_t)q) * (size_t)(h * w) + (size_t)i) * MAPS + (size_t)t] *
+                                     (double)x[((((size_t)g * (size_t)f->c + (size_t)c) * (size_t)f->h + (size_t)(i / w * o->stride + ky)) * (size_t)f->w +
+                                        (size_t)(i % w * o->stride + kx)) * MAPS + (size_t)t];
+                    dw[((q * f->c + c) * k + ky) * k + kx] += (float)s;
+                }
+}
+
+#else
+
+enum { KX = 5, KMAX = 11 }; /* taps that are summed at once in registers; the largest kernel */
+
+/* sum[i][kx0 + q] += over one row of pixels: ob channels of dy times kt taps of x, one register of lanes. */
+INLINE void row_gradient(const int ob, const int kt, int w, int step, const float *dy, size_t oplane, const float *x, float *sum, int taps_all)
+{
+    vec s[OB][KX];
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < kt; q++) s[i][q] = vec_load(sum + (i * taps_all + q) * MAPS);
+    for (int a = 0; a < w; a++, dy += MAPS, x += step) {
+        vec d[OB];
+        for (int i = 0; i < ob; i++) d[i] = vec_load(dy + (size_t)i * oplane);
+        for (int q = 0; q < kt; q++) {
+            const vec v = vec_load(x + q * MAPS);
+            for (int i = 0; i < ob; i++) s[i][q] += d[i] * v;
+        }
+    }
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < kt; q++) vec_store(sum + (i * taps_all + q) * MAPS, s[i][q]);
+}
+
+INLINE void block_gradient(const int ob, const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *sum)
+{
+    const struct own *o = l->own;
+    const int k = o->k, h = l->out.h, w = l->out.w, step = o->stride * MAPS;
+    const size_t oplane = (size_t)(h * w) * MAPS;
+    for (int g = 0; g < groups; g++, x += frame_size(f), dy += (size_t)l->out.c * oplane)
+        for (int y = 0; y < h; y++)
+            for (int ky = 0; ky < k; ky++)
+                for (int kx = 0; kx < k;) {
+                    const int kt = k - kx >= 5 ? 5 : k - kx >= 3 ? 3 : 1;
+                    for (int t = 0; t < MAPS; t += VL) {
+                        const float *d = dy + y * w * MAPS + t, *v = x + ((y * o->stride + ky) * f->w + kx) * MAPS + t;
+                        float *to = sum + (ky * k + kx) * MAPS + t;
+                        if (kt == 5) row_gradient(ob, 5, w, step, d, oplane, v, to, k * k);
+                        else if (kt == 3) row_gradient(ob, 3, w, step, d, oplane, v, to, k * k);
+                        else row_gradient(ob, 1, w, step, d, oplane, v, to, k * k);
+                    }
+                    kx += kt;
+                }
+}
+
+/* dw += : one task a block of output channels and one input channel, so that no two write the same weight. */
+static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw)
+{
+    const struct own *o = l->own;
+    const int nb = blocks(l->out.c), kk = o->k * o->k;
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int b = 0; b < nb; b++)
+        for (int c = 0; c < f->c; c++) {
+            const int q = l->out.c * b / nb, ob = l->out.c * (b + 1) / nb - q;
+            float sum[OB * KMAX * KMAX * MAPS] __attribute__((aligned(64)));
+            for (int i = 0; i < ob * kk * MAPS; i++) sum[i] = 0;
+            const float *d = dy + (size_t)q * (size_t)(l->out.h * l->out.w) * MAPS, *v = x + (size_t)c * (size_t)(f->h * f->w) * MAPS;
+            if (ob == 4) block_gradient(4, l, groups, f, v, d, sum);
+            else if (ob == 3) block_gradient(3, l, groups, f, v, d, sum);
+            else if (ob == 2) block_gradient(2, l, groups, f, v, d, sum);
+            else block_gradient(1, l, groups, f, v, d, sum);
+            for (int i = 0; i < ob; i++)
+                for (int a = 0; a < kk; a++) {
+                    float total = 0;
+                    for (int t = 0; t < MAPS; t++) total += sum[(i * kk + a) * MAPS + t];
+                    dw[((size_t)(q + i) * (size_t)f->c + (size_t)c) * (size_t)kk + (size_t)a] += total;
+                }
+        }
+}
+
+#endif
+
+static void bias_gradient(const struct layer *l, int groups, const float *dy, float *db)
+{
+    const int pixels = l->out.h * l->out.w;
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < l->out.c; o++) {
+        float s[MAPS] = {0}, total = 0;
+        for (int g = 0; g < groups; g++) {
+            const float *d = dy + ((size_t)g * (size_t)l->out.c + (size_t)o) * (size_t)pixels * MAPS;
+            for (int i = 0; i < pixels; i++)
+                for (int t = 0; t < MAPS; t++) s[t] += d[i * MAPS + t];
+        }
+        for (int t = 0; t < MAPS; t++) total += s[t];
+        db[o] += total;
+    }
+}
+
+/* ---- backward --------------------------------------------------------------------------------- */
+
+/* [out][in][k][k] -> [in][out][k][k], each kernel turned by half a turn */
+static void flip(const struct layer *l, const float *w, float *to)
+{
+    const struct own *o = l->own;
+    const int oc = l->out.c, ic = l->in[0].c, kk = o->k * o->k;
+    for (int q = 0; q < oc; q++)
+        for (int c = 0; c < ic; c++)
+            for (int i = 0; i < kk; i++) to[(c * oc + q) * kk + kk - 1 - i] = w[(q * ic + c) * kk + i];
+}
+
+static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
+{
+    const struct own *o = l->own;
+    const int groups = shape_groups(l->out, p->n);
+    if (dw) {
+        const struct frame f = frame_x(l);
+        gradient(l, groups, &f, framed(&f, l->in[0].h, l->in[0].w, groups, p->x[0], p->scratch), dy, dw + l->param[0].at);
+        if (l->params > 1) bias_gradient(l, groups, dy, dw + l->param[1].at);
+    }
+    if (!dx[0]) return;
+    float *flipped = p->scratch, *frame = p->scratch + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
+    flip(l, p->w + l->param[0].at, flipped);
+    struct job j = {frame_dy(l), l->in[0].c, l->in[0].h, l->in[0].w, o->k, 1, flipped, NULL, NULL, dx[0], 0};
+    j.x = framed(&j.f, l->out.h, l->out.w, groups, dy, frame);
+    convolve(&j, groups);
+}
+
+LAYER(conv) = {.name = "conv", .about = "convolution", .options = options, .own = sizeof(struct own), .inputs = 1, .shape = shape,
+    .scratch = scratch, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

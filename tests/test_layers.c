@@ -1,0 +1,290 @@
+/* Every layer and every network: fast kernels against their naive twins, <Jv,u> = <v,J'u>, finite differences, and a
+ * result that does not depend on threads, on the lane or on the neighbours. */
+#include <omp.h>
+
+#include "base/mem.h"
+#include "base/rng.h"
+#include "nn/arch.h"
+#include "nn/model.h"
+#include "tests/check.h"
+
+/* The naive twin takes its time: networks above this many multiply-adds an image are left to the golden vectors. */
+static const double SMALL = 1e6;
+
+static const char *const simds[] = {"naive", "base", "avx2", "avx512"};
+
+/* Small networks that bring out each layer's options and borders. */
+static const struct {
+    const char *text;
+    struct shape in;
+} nets[] = {
+    {"conv a out=5 k=3 pad=1\nrelu\nmaxpool k=2\nconv b out=7 k=3 stride=2 pad=1\nflatten\nlinear c out=K\n", {3, 9, 11, 0}},
+    {"conv a out=6 k=5\nmaxpool k=2\nconv b out=9 k=5 pad=4\nrelu\nflatten\nlinear c out=K bias=0\n", {1, 14, 13, 0}},
+    {"conv a out=2 k=1 bias=0\nconv b out=4 k=2 stride=3\nconv d out=1 k=4 pad=2\nmaxpool k=3 stride=2\nflatten\nlinear c out=K\n", {2, 13, 16, 0}},
+    {"conv a out=5 k=3 pad=1\nbatchnorm b\nrelu x\nconv c out=5 k=3 pad=1 bias=0 < x\nbatchnorm d\nadd e < d x\nrelu\navgpool k=2\n"
+     "batchnorm f affine=0\navgpool\nflatten\nlinear g out=K\n", {3, 7, 9, 0}},
+    {"conv a out=3 k=7 stride=2 pad=3\nrelu\nflatten\nlinear b out=130\nrelu\nlinear c out=K\n", {1, 8, 8, 0}},
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+struct setup {
+    struct model *m;
+    struct tape *t;
+    int n, k;
+    size_t d;
+    float *x, *u, *vw, *vx; /* images, a cotangent of the logits, directions */
+};
+
+static struct shape images_of(int rgb)
+{
+    return rgb ? (struct shape){3, 32, 32, ROWS} : (struct shape){1, 28, 28, ROWS};
+}
+
+/* Can this network take such images, and is it small? (Some need 32x32.) */
+static int small(const char *arch, int rgb)
+{
+    struct model *m = NULL;
+    if (model_new(&m, arch, images_of(rgb), 10)) return 0;
+    const double flops = model_flops(m);
+    model_free(m);
+    return flops < SMALL;
+}
+
+static void fill(float *v, size_t n, const char *name, double scale)
+{
+    struct rng r = rng_stream(7, name, 0);
+    for (size_t i = 0; i < n; i++) v[i] = (float)(scale * rng_normal(&r));
+}
+
+static struct setup set_up(const char *simd, const char *arch, int net, int n)
+{
+    struct setup s = {.n = n, .k = 10};
+    const float mean[3] = {0.2f, 0.3f, 0.4f}, std[3] = {0.5f, 0.7f, 0.9f};
+    setenv("HEIST_SIMD", simd, 1);
+    const struct shape in = arch ? images_of(net) : nets[net].in;
+    CHECK_OK(arch ? model_new(&s.m, arch, in, s.k) : model_parse(&s.m, "test", nets[net].text, in, s.k));
+    model_init(s.m, 3);
+    model_normalise(s.m, mean, std);
+    s.d = shape_size(s.m->input);
+    s.t = tape_new(s.m, n, TAPE_BACKWARD);
+    s.x = mem_new((size_t)n * s.d, sizeof *s.x);
+    s.vx = mem_new((size_t)n * s.d, sizeof *s.x);
+    s.u = mem_new((size_t)(n * s.k), sizeof *s.u);
+    s.vw = mem_new(s.m->params, sizeof *s.vw);
+    fill(s.x, (size_t)n * s.d, "x", 1);
+    fill(s.vx, (size_t)n * s.d, "vx", 1);
+    fill(s.u, (size_t)(n * s.k), "u", 1);
+    fill(s.vw, s.m->params, "vw", 0.1);
+    return s;
+}
+
+static void tear_down(struct setup *s)
+{
+    tape_free(s->t);
+    model_free(s->m);
+    mem_free(s->x);
+    mem_free(s->vx);
+    mem_free(s->u);
+    mem_free(s->vw);
+}
+
+/* What a network computes: logits, gradients, tangent. */
+struct results {
+    size_t nk, nd, params;
+    float *z, *dw, *dx, *vz;
+};
+
+static struct results results_of(struct setup *s)
+{
+    struct results r = {(size_t)(s->n * s->k), (size_t)s->n * s->d, s->m->params, NULL, NULL, NULL, NULL};
+    r.z = mem_new(r.nk, sizeof *r.z);
+    r.vz = mem_new(r.nk, sizeof *r.z);
+    r.dw = mem_new(r.params, sizeof *r.z);
+    r.dx = mem_new(r.nd, sizeof *r.z);
+    memcpy(r.z, model_forward(s->m, s->t, s->x, s->n), r.nk * sizeof *r.z);
+    model_tangent(s->m, s->t, s->vw, s->vx, r.vz);
+    model_backward(s->m, s->t, s->u, r.dw, r.dx);
+    return r;
+}
+
+static void results_free(struct results *r)
+{
+    mem_free(r->z);
+    mem_free(r->dw);
+    mem_free(r->dx);
+    mem_free(r->vz);
+}
+
+static double dot(const float *a, const float *b, size_t n)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; i++) s += (double)a[i] * (double)b[i];
+    return s;
+}
+
+static double distance(const float *a, const float *b, size_t n) /* relative, L2 */
+{
+    double gap = 0, size = 1e-12;
+    for (size_t i = 0; i < n; i++) {
+        gap += ((double)a[i] - (double)b[i]) * ((double)a[i] - (double)b[i]);
+        size += (double)b[i] * (double)b[i];
+    }
+    return sqrt(gap / size);
+}
+
+static int has(const char *simd)
+{
+    setenv("HEIST_SIMD", simd, 1);
+    return layer_simd_check() == OK;
+}
+
+static void compare(const char *arch, int net, int n)
+{
+    struct setup s0 = set_up("naive", arch, net, n);
+    struct results want = results_of(&s0);
+    for (int i = 1; i < 4; i++) {
+        if (!has(simds[i])) continue;
+        struct setup s = set_up(simds[i], arch, net, n);
+        struct results got = results_of(&s);
+        CHECK_NEAR(distance(got.z, want.z, want.nk), 0, 1e-5);
+        CHECK_NEAR(distance(got.dw, want.dw, want.params), 0, 1e-5);
+        CHECK_NEAR(distance(got.dx, want.dx, want.nd), 0, 1e-5);
+        CHECK_NEAR(distance(got.vz, want.vz, want.nk), 0, 1e-5);
+        results_free(&got);
+        tear_down(&s);
+    }
+    results_free(&want);
+    tear_down(&s0);
+}
+
+static void every_instruction_set_equals_the_naive_twin(void)
+{
+    for (int i = 0; i < NETS; i++) compare(NULL, i, 21);
+    for (int a = 0; a < arch_count(); a++)
+        for (int rgb = 0; rgb < 2; rgb++)
+            if (small(arch_at(a)->name, rgb)) compare(arch_at(a)->name, rgb, 5);
+}
+
+/* <J v, u> = <v, J' u> for parameters and images together, and apart. */
+static void check_identity(const char *arch, int net)
+{
+    struct setup s = set_up("naive", arch, net, 19);
+    struct results r = results_of(&s);
+    float *only = mem_new(r.nk, sizeof *only);
+    const double left = dot(r.vz, s.u, r.nk), right = dot(s.vw, r.dw, r.params) + dot(s.vx, r.dx, r.nd);
+    CHECK_NEAR(left / right, 1, 1e-4);
+    model_tangent(s.m, s.t, s.vw, NULL, only);
+    CHECK_NEAR(dot(only, s.u, r.nk) / dot(s.vw, r.dw, r.params), 1, 1e-4);
+    model_tangent(s.m, s.t, NULL, s.vx, only);
+    CHECK_NEAR(dot(only, s.u, r.nk) / dot(s.vx, r.dx, r.nd), 1, 1e-4);
+    mem_free(only);
+    results_free(&r);
+    tear_down(&s);
+}
+
+static void tangent_is_the_transpose_of_backward(void)
+{
+    for (int i = 0; i < NETS; i++) check_identity(NULL, i);
+    for (int a = 0; a < arch_count(); a++)
+        for (int rgb = 0; rgb < 2; rgb++)
+            if (small(arch_at(a)->name, rgb)) check_identity(arch_at(a)->name, rgb);
+}
+
+/* (f(w + h v) - f(w - h v)) / 2h against the tangent; few kinks are crossed at so small an h. */
+static void check_differences(const char *arch, int net)
+{
+    const float h = 2e-5f;
+    struct setup s = set_up("naive", arch, net, 4);
+    struct results r = results_of(&s);
+    float *plus = mem_new(r.nk, sizeof *plus), *moved = mem_new(r.nd, sizeof *moved);
+    for (int side = 1; side >= -1; side -= 2) {
+        for (size_t i = 0; i < r.params; i++) s.m->w[i] += (float)side * h * s.vw[i];
+        for (size_t i = 0; i < r.nd; i++) moved[i] = s.x[i] + (float)side * h * s.vx[i];
+        const float *z = model_forward(s.m, s.t, moved, s.n);
+        for (size_t i = 0; i < r.nk; i++) plus[i] = side > 0 ? z[i] : (plus[i] - z[i]) / (2 * h);
+        for (size_t i = 0; i < r.params; i++) s.m->w[i] -= (float)side * h * s.vw[i];
+    }
+    CHECK_NEAR(distance(plus, r.vz, r.nk), 0, 5e-2); /* a wrong derivative is off by its own size */
+    mem_free(plus);
+    mem_free(moved);
+    results_free(&r);
+    tear_down(&s);
+}
+
+static void tangent_equals_finite_differences(void)
+{
+    for (int i = 0; i < NETS; i++) check_differences(NULL, i);
+    for (int a = 0; a < arch_count(); a++)
+        for (int rgb = 0; rgb < 2; rgb++)
+            if (small(arch_at(a)->name, rgb)) check_differences(arch_at(a)->name, rgb);
+}
+
+static void results_do_not_depend_on_threads(void)
+{
+    unsetenv("HEIST_SIMD");
+    for (int i = 0; i < NETS; i++) {
+        struct setup s = set_up(layer_simd(), NULL, i, 50);
+        omp_set_num_threads(1);
+        struct results one = results_of(&s);
+        for (int threads = 2; threads <= 5; threads++) {
+            omp_set_num_threads(threads);
+            struct setup again = set_up(layer_simd(), NULL, i, 50);
+            struct results more = results_of(&again);
+            CHECK(memcmp(one.z, more.z, one.nk * sizeof(float)) == 0);
+            CHECK(memcmp(one.dw, more.dw, one.params * sizeof(float)) == 0);
+            CHECK(memcmp(one.dx, more.dx, one.nd * sizeof(float)) == 0);
+            CHECK(memcmp(one.vz, more.vz, one.nk * sizeof(float)) == 0);
+            results_free(&more);
+            tear_down(&again);
+        }
+        results_free(&one);
+        tear_down(&s);
+    }
+    omp_set_num_threads(2);
+}
+
+static void an_image_does_not_see_its_neighbours(void)
+{
+    unsetenv("HEIST_SIMD");
+    struct setup s = set_up(layer_simd(), "lenet5", 0, 150);
+    float *all = mem_new((size_t)(s.n * s.k), sizeof *all), *part = mem_new((size_t)(s.n * s.k), sizeof *part);
+    memcpy(all, model_forward(s.m, s.t, s.x, s.n), (size_t)(s.n * s.k) * sizeof *all);
+    const int cuts[] = {1, 7, 16, 17, 63, 64, 65, 129};
+    for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+        for (int i = 0; i < s.n; i += cuts[c]) {
+            const int n = s.n - i < cuts[c] ? s.n - i : cuts[c];
+            memcpy(part + i * s.k, model_forward(s.m, s.t, s.x + (size_t)i * s.d, n), (size_t)(n * s.k) * sizeof *part);
+        }
+        CHECK(memcmp(all, part, (size_t)(s.n * s.k) * sizeof *all) == 0);
+    }
+    mem_free(all);
+    mem_free(part);
+    tear_down(&s);
+}
+
+static void a_broken_architecture_is_refused(void)
+{
+    struct model *m = NULL;
+    const struct shape in = {1, 8, 8, 0};
+    unsetenv("HEIST_SIMD");
+    CHECK_ERR(model_new(&m, "lenet6", in, 10), ERR_OPTION, "did you mean 'lenet5'");
+    CHECK_ERR(model_new(&m, "lenet5", in, 10), ERR_SHAPE, "line 4: conv: found 2x2");
+    CHECK_ERR(model_parse(&m, "t", "konv out=3\n", in, 10), ERR_OPTION, "did you mean 'conv'");
+    CHECK_ERR(model_parse(&m, "t", "conv a out=3 kk=3\n", in, 10), ERR_OPTION, "unknown option 'kk'");
+    CHECK_ERR(model_parse(&m, "t", "conv a\n", in, 10), ERR_OPTION, "option 'out' must be given");
+    CHECK_ERR(model_parse(&m, "t", "flatten\nlinear a out=7\n", in, 10), ERR_SHAPE, "7 numbers come out, expected 10");
+    CHECK_ERR(model_parse(&m, "t", "relu < nowhere\n", in, 10), ERR_OPTION, "no layer is called 'nowhere'");
+    CHECK_ERR(model_parse(&m, "t", "linear a out=K\n", in, 10), ERR_SHAPE, "flatten before it");
+    CHECK_ERR(model_parse(&m, "t", "flatten\nlinear a out=K\n", (struct shape){0, 8, 8, 0}, 10), ERR_SHAPE, "sane sizes");
+}
+
+int main(void)
+{
+    RUN(every_instruction_set_equals_the_naive_twin);
+    RUN(tangent_is_the_transpose_of_backward);
+    RUN(tangent_equals_finite_differences);
+    RUN(results_do_not_depend_on_threads);
+    RUN(an_image_does_not_see_its_neighbours);
+    RUN(a_broken_architecture_is_refused);
+    return check_done();
+}
