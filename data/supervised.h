@@ -1,0 +1,18 @@
+/* Networks on labelled data: training by cross entropy, and accuracy. */
+#ifndef HEIST_DATA_SUPERVISED_H
+#define HEIST_DATA_SUPERVISED_H
+
+#include "data/dataset.h"
+#include "nn/model.h"
+#include "nn/optim.h"
+
+/* Trains m, from what it holds. ERR_SHAPE: d does not fit m or has no labels; ERR_NUMERIC. */
+int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, uint64_t seed, const char *label);
+
+/* Share of images whose largest logit is their label. */
+double supervised_accuracy(const struct model *m, const struct dataset *d);
+
+/* ERR_SHAPE unless images of d are what m takes and its labels are classes of m (`labels`: it must have some). */
+int supervised_fits(const struct model *m, const struct dataset *d, int labels);
+
+#endif

@@ -1,0 +1,133 @@
+/* Chains of defenses: parsed once, opened together, applied in order, and held to what they promise. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "defenses/defense.h"
+
+static const double SLACK = 1e-4; /* how far rounding may take a row's sum from 1 */
+
+static int resolve(struct defense *d)
+{
+    const char *fitter = NULL;
+    for (int i = 0; i < d->n; i++) {
+        struct defense_link *l = &d->link[i];
+        char what[96];
+        int code = defense_find(&l->ops, l->opt.name);
+        if (code) return code;
+        snprintf(what, sizeof what, "defense %s", l->ops->name);
+        if ((code = spec_resolve(&l->opt, l->ops->options, l->ops->presets, what))) return code;
+        if (l->ops->fit && fitter)
+            return err_set(ERR_OPTION, "defense chain: '%s' and '%s' both train the victim, expected one", fitter, l->ops->name);
+        if (l->ops->fit) fitter = l->ops->name;
+    }
+    return OK;
+}
+
+int defense_parse(struct defense **out, const char *chain)
+{
+    struct spec *spec;
+    struct defense *d = mem_new(1, sizeof *d);
+    int code = spec_chain(&spec, &d->n, chain);
+    if (code) {
+        mem_free(d);
+        return code;
+    }
+    d->link = mem_new((size_t)d->n, sizeof *d->link);
+    for (int i = 0; i < d->n; i++) d->link[i].opt = spec[i];
+    mem_free(spec); /* what it held has moved */
+    if ((code = resolve(d))) defense_free(d);
+    else *out = d;
+    return code;
+}
+
+void defense_free(struct defense *d)
+{
+    if (!d) return;
+    for (int i = d->n - 1; i >= 0; i--) {
+        struct defense_link *l = &d->link[i];
+        if (l->state && l->ops->close) l->ops->close(l->state);
+        spec_free(&l->opt);
+    }
+    mem_free(d->link);
+    mem_free(d);
+}
+
+char *defense_text(const struct defense *d)
+{
+    char *text = spec_text(&d->link[0].opt);
+    for (int i = 1; i < d->n; i++) {
+        char *link = spec_text(&d->link[i].opt), *longer = mem_print("%s+%s", text, link);
+        mem_free(text);
+        mem_free(link);
+        text = longer;
+    }
+    return text;
+}
+
+const struct defense_link *defense_fitter(const struct defense *d)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].ops->fit) return &d->link[i];
+    return NULL;
+}
+
+int defense_needs_ood(const struct defense *d)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].ops->needs_ood) return 1;
+    return 0;
+}
+
+int defense_stateful(const struct defense *d)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].ops->stateful) return 1;
+    return 0;
+}
+
+int defense_open(struct defense *d, const struct defense_env *env)
+{
+    int code = OK;
+    for (int i = 0; i < d->n && !code; i++) {
+        struct defense_link *l = &d->link[i];
+        if (l->ops->open) code = l->ops->open(&l->state, env, &l->opt);
+        if (code) err_prefix(code, "defense %s", l->ops->name);
+    }
+    return code;
+}
+
+/* What a link released must be finite, and on the simplex unless it says that it is not. */
+static int check(const struct defense_ops *ops, const float *q, int n, int classes, int on_simplex)
+{
+    for (int i = 0; i < n; i++, q += classes) {
+        double sum = 0;
+        for (int k = 0; k < classes; k++) {
+            if (!isfinite(q[k])) return err_set(ERR_NUMERIC, "defense %s: released %g for class %d", ops->name, (double)q[k], k);
+            if (q[k] < 0) return err_set(ERR_NUMERIC, "defense %s: released %g for class %d, expected 0 or more", ops->name, (double)q[k], k);
+            sum += (double)q[k];
+        }
+        if (on_simplex && fabs(sum - 1) > SLACK) return err_set(ERR_NUMERIC, "defense %s: an answer sums to %.6f, expected 1", ops->name, sum);
+    }
+    return OK;
+}
+
+int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes)
+{
+    const size_t size = (size_t)n * (size_t)classes;
+    float *from = mem_new(size, sizeof *from);
+    int code = OK, on_simplex = 1;
+    memcpy(q, p, size * sizeof *q);
+    for (int i = 0; i < d->n && !code; i++) {
+        const struct defense_link *l = &d->link[i];
+        if (!l->ops->answer) continue;
+        memcpy(from, q, size * sizeof *q);
+        on_simplex = on_simplex && !l->ops->off_simplex;
+        code = l->ops->answer(l->state, x, from, q, n, classes);
+        if (!code) code = check(l->ops, q, n, classes, on_simplex);
+    }
+    mem_free(from);
+    return code;
+}

@@ -1,0 +1,78 @@
+/* A defense: it trains the victim (InI), or changes its answers (Prediction Poisoning), or releases less of them
+ * (hard labels). To add one: defenses/NAME.c with a struct defense_ops, and a line in defenses/list.h.
+ *
+ * A chain "ini:gamma=0.3+topk:k=3" is applied link by link; each link sees the answer of the one before it. */
+#ifndef HEIST_DEFENSES_DEFENSE_H
+#define HEIST_DEFENSES_DEFENSE_H
+
+#include <stdint.h>
+
+#include "base/spec.h"
+#include "data/dataset.h"
+#include "nn/model.h"
+#include "nn/optim.h"
+
+/* What the defender has. */
+struct defense_env {
+    const struct model *victim;  /* what is served: trained; in fit: its architecture */
+    const struct dataset *train; /* the victim's training set */
+    const struct dataset *ood;   /* outliers that the defender may train on; NULL: none */
+    const struct optim *optim;   /* how victims are trained in this experiment */
+    uint64_t seed;               /* of the defense's own streams */
+};
+
+struct defense_ops {
+    const char *name, *about, *paper;
+    const char *formula;          /* one line or a few, for `heist show` */
+    const struct option *options; /* (optional) ends with OPTION_END */
+    const struct preset *presets; /* (optional) ends with PRESET_END */
+    int stateful;                 /* answers depend on earlier queries */
+    int needs_ood;                /* cannot work without outliers */
+    int off_simplex;              /* its answers need not sum to 1 */
+
+    /* (optional) Trains the victim, which comes initialised: a defense that is built into training. */
+    int (*fit)(struct model *victim, const struct defense_env *env, const struct spec *opt);
+    /* (optional) Makes the state that answer uses; may train helper networks. env outlives it. */
+    int (*open)(void **state, const struct defense_env *env, const struct spec *opt);
+    /* (optional) Posteriors p [n][K] of images x [n][c][h][w] -> released q [n][K]; q is not p. The same rows give the
+     * same answers however they are split into calls (unless stateful). */
+    int (*answer)(void *state, const float *x, const float *p, float *q, int n, int classes);
+    void (*close)(void *state); /* (optional) */
+};
+
+int defense_count(void);
+const struct defense_ops *defense_at(int i);
+/* ERR_OPTION with the nearest name. */
+int defense_find(const struct defense_ops **out, const char *name);
+
+struct defense_link {
+    const struct defense_ops *ops;
+    struct spec opt;
+    void *state;
+};
+
+/* A chain, parsed and resolved; open after defense_open. */
+struct defense {
+    int n;
+    struct defense_link *link;
+};
+
+/* ERR_OPTION: unknown link or option, or two links that train the victim. defense_free frees (and closes). */
+int defense_parse(struct defense **out, const char *chain);
+void defense_free(struct defense *d); /* accepts NULL */
+
+/* The chain with every option; mem_free frees. */
+char *defense_text(const struct defense *d);
+
+/* The link that trains the victim, or NULL. */
+const struct defense_link *defense_fitter(const struct defense *d);
+
+int defense_needs_ood(const struct defense *d);
+int defense_stateful(const struct defense *d);
+
+int defense_open(struct defense *d, const struct defense_env *env);
+
+/* p [n][K] -> q [n][K] through every link. ERR_NUMERIC: a link released a NaN or left the simplex. */
+int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes);
+
+#endif

@@ -1,0 +1,6 @@
+X(none)
+X(ini)
+X(mad)
+X(reverse_sigmoid)
+X(hard)
+X(topk)

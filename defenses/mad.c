@@ -1,0 +1,318 @@
+/* MAD, maximising angular deviation: the answer moves, inside a ball of radius epsilon around the clean posterior y, to
+ * where the gradient that a clone learns from it points elsewhere.
+ *
+ * The clone's gradient for an answer v is taken in the last linear layer of a surrogate: G'v with row k of G the gradient of
+ * -log p_k. Those rows are (p - e_k) h' (p the surrogate's posterior, h its last features), and sum v = 1, so
+ *
+ *     G'v = (p - v) h'        angle(v) = 2 - 2 cos(p - v, p - y)       distance(v) = |v - y|^2 |h|^2
+ *
+ * h cancels: one forward pass of the surrogate is enough. jacobian=1 does it the published way, one backward pass a class
+ * and image, as the reference and to measure what that costs. */
+#include "defenses/mad.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "data/supervised.h"
+#include "defenses/defense.h"
+#include "nn/loss.h"
+
+enum { EXHAUSTIVE = 10, CLASSES = 1024 }; /* argmax oracle: subsets up to this many classes are all tried; classes on the stack */
+static const float TIE = 1e-5f;           /* the argmax oracle's extra on the class that must stay on top */
+
+static const struct option options[] = {
+    {"epsilon", OPTION_REAL, "1", 0, 2, 0, "radius of the ball around the clean posterior"},
+    {"oracle", OPTION_CHOICE, "extreme", 0, 0, "extreme argmax argmin random",
+     "where to move: best one-hot vector | best uniform one that keeps the argmax | least likely class | random class"},
+    {"objective", OPTION_CHOICE, "angle", 0, 0, "angle distance", "what the oracle maximises: of the clone's gradients"},
+    {"ball", OPTION_CHOICE, "l1", 0, 0, "l1 l2", "norm of the ball"},
+    {"surrogate", OPTION_CHOICE, "random", 0, 0, "random trained", "the clone that the defender imagines, of the victim's architecture"},
+    {"surrogate_epochs", OPTION_INT, "10", 1, 1000, 0, "surrogate=trained: epochs on the victim's training set"},
+    {"jacobian", OPTION_INT, "0", 0, 1, 0, "1: the published way, one backward pass a class and image"}, OPTION_END};
+
+static const struct preset presets[] = {
+    {"pp", "epsilon=0.5:oracle=extreme:objective=angle", "Prediction Poisoning's README"},
+    {"pp-code", "epsilon=0.5:oracle=extreme:objective=distance", "Prediction Poisoning's code default (objmax=False): the same as argmin"},
+    {"mad-argmax", "epsilon=0.5:oracle=argmax", "MAD-argmax of the paper"},
+    {"mg", "epsilon=1:oracle=argmax", "ModelGuard's scripts"}, PRESET_END};
+
+/* ---- the objective -------------------------------------------------------------------------------- */
+
+static double quadratic(const struct mad_objective *o, const float *a, const float *b)
+{
+    double sum = 0;
+    for (int i = 0; i < o->classes; i++) {
+        double row = 0;
+        for (int j = 0; j < o->classes; j++) row += o->gram[i * o->classes + j] * (double)b[j];
+        sum += (double)a[i] * row;
+    }
+    return sum;
+}
+
+static double value_gram(const struct mad_objective *o, const float *v)
+{
+    const double vv = quadratic(o, v, v), vy = quadratic(o, v, o->y), yy = quadratic(o, o->y, o->y);
+    if (o->distance) return vv - 2 * vy + yy;
+    return vv > 0 && yy > 0 ? 2 - 2 * vy / sqrt(vv * yy) : 0;
+}
+
+double mad_value(const struct mad_objective *o, const float *v)
+{
+    if (o->gram) return value_gram(o, v);
+    double vv = 0, vy = 0, yy = 0;
+    for (int k = 0; k < o->classes; k++) {
+        const double a = o->distance ? (double)v[k] - (double)o->y[k] : (double)o->p[k] - (double)v[k];
+        const double b = (double)o->p[k] - (double)o->y[k];
+        vv += a * a;
+        vy += a * b;
+        yy += b * b;
+    }
+    if (o->distance) return vv;
+    return vv > 0 && yy > 0 ? 2 - 2 * vy / sqrt(vv * yy) : 0;
+}
+
+/* ---- oracles --------------------------------------------------------------------------------------- */
+
+static void one_hot(float *v, int classes, int k)
+{
+    for (int j = 0; j < classes; j++) v[j] = j == k ? 1 : 0;
+}
+
+static void extreme(const struct mad_objective *o, float *star)
+{
+    double best = -1;
+    int at = 0;
+    for (int k = 0; k < o->classes; k++) {
+        one_hot(star, o->classes, k);
+        const double h = mad_value(o, star);
+        if (h > best) {
+            best = h;
+            at = k;
+        }
+    }
+    one_hot(star, o->classes, at);
+}
+
+/* v = uniform over the members, with TIE more on the top class */
+static void uniform(const unsigned char *member, int classes, int top, float *v)
+{
+    float sum = TIE;
+    for (int k = 0; k < classes; k++) sum += (float)member[k];
+    for (int k = 0; k < classes; k++) v[k] = ((float)member[k] + (k == top ? TIE : 0)) / sum;
+}
+
+/* Every subset that contains the top class. */
+static void argmax_all(const struct mad_objective *o, int top, float *star)
+{
+    double best = -1;
+    float v[EXHAUSTIVE];
+    for (unsigned bits = 0; bits < 1u << o->classes; bits++) {
+        unsigned char member[EXHAUSTIVE];
+        for (int k = 0; k < o->classes; k++) member[k] = bits >> (o->classes - 1 - k) & 1;
+        if (!member[top]) continue;
+        uniform(member, o->classes, top, v);
+        const double h = mad_value(o, v);
+        if (h > best) {
+            best = h;
+            memcpy(star, v, (size_t)o->classes * sizeof *v);
+        }
+    }
+}
+
+/* Grows the subset by the class that helps most, as long as one is left; the best subset on the way wins. */
+static void argmax_greedy(const struct mad_objective *o, int top, float *star)
+{
+    unsigned char member[CLASSES] = {0};
+    float v[CLASSES];
+    member[top] = 1;
+    uniform(member, o->classes, top, star);
+    double best = mad_value(o, star);
+    for (int size = 2; size <= o->classes; size++) {
+        double most = -1;
+        int at = -1;
+        for (int k = 0; k < o->classes; k++) {
+            if (member[k]) continue;
+            member[k] = 1;
+            uniform(member, o->classes, top, v);
+            const double h = mad_value(o, v);
+            if (h > most) {
+                most = h;
+                at = k;
+            }
+            member[k] = 0;
+        }
+        if (most <= best) return;
+        member[at] = 1;
+        best = most;
+        uniform(member, o->classes, top, star);
+    }
+}
+
+void mad_star(const struct mad_objective *o, enum mad_oracle oracle, double u, float *star)
+{
+    const int classes = o->classes, top = argmax(o->y, classes);
+    int low = 0;
+    for (int k = 1; k < classes; k++)
+        if (o->y[k] < o->y[low]) low = k;
+    if (oracle == MAD_EXTREME) extreme(o, star);
+    else if (oracle == MAD_ARGMIN) one_hot(star, classes, low);
+    else if (oracle == MAD_RANDOM) one_hot(star, classes, (int)(u * classes));
+    else if (classes <= EXHAUSTIVE) argmax_all(o, top, star);
+    else argmax_greedy(o, top, star);
+}
+
+void mad_mix(int classes, const float *y, const float *star, double epsilon, enum mad_ball ball, float *q)
+{
+    double norm = 0;
+    for (int k = 0; k < classes; k++) {
+        const double gap = (double)star[k] - (double)y[k];
+        norm += ball == MAD_L1 ? fabs(gap) : gap * gap;
+    }
+    if (ball == MAD_L2) norm = sqrt(norm);
+    const double a = norm > epsilon ? epsilon / norm : 1;
+    for (int k = 0; k < classes; k++) q[k] = (float)((1 - a) * (double)y[k] + a * (double)star[k]);
+}
+
+/* ---- the defense ----------------------------------------------------------------------------------- */
+
+enum { BATCH = 128 };
+
+struct state {
+    struct model *surrogate;
+    struct tape *tape;
+    float *p;     /* [BATCH][K] the surrogate's posteriors */
+    float *dz, *g; /* jacobian: one cotangent [BATCH][K], one gradient of all parameters */
+    float *rows;   /* jacobian: G [K][D] of one image */
+    size_t last, size; /* where the last weight matrix lies among the parameters */
+    uint64_t seed;
+    double epsilon;
+    enum mad_oracle oracle;
+    enum mad_ball ball;
+    int distance, jacobian;
+};
+
+/* The last weight matrix of a network. */
+static void last_weight(const struct model *m, size_t *at, size_t *size)
+{
+    for (int i = 0; i < m->layers; i++) {
+        if (!m->layer[i].params) continue;
+        *at = m->layer[i].param[0].at;
+        *size = m->layer[i].param[0].size;
+    }
+}
+
+static void close(void *state)
+{
+    struct state *s = state;
+    if (!s) return;
+    tape_free(s->tape);
+    model_free(s->surrogate);
+    mem_free(s->p);
+    mem_free(s->dz);
+    mem_free(s->g);
+    mem_free(s->rows);
+    mem_free(s);
+}
+
+static int open(void **out, const struct defense_env *env, const struct spec *opt)
+{
+    static const char *const oracle[] = {"extreme", "argmax", "argmin", "random"};
+    const struct model *v = env->victim;
+    if (v->classes > CLASSES) return err_set(ERR_SHAPE, "mad: found %d classes, expected up to %d", v->classes, CLASSES);
+    struct state *s = mem_new(1, sizeof *s);
+    s->epsilon = spec_real(opt, "epsilon");
+    for (int i = 0; i < 4; i++)
+        if (spec_is(opt, "oracle", oracle[i])) s->oracle = (enum mad_oracle)i;
+    s->ball = spec_is(opt, "ball", "l2") ? MAD_L2 : MAD_L1;
+    s->distance = spec_is(opt, "objective", "distance");
+    s->jacobian = (int)spec_int(opt, "jacobian");
+    s->seed = env->seed;
+    s->surrogate = model_copy(v); /* its architecture and normalisation; the parameters are drawn anew */
+    model_init(s->surrogate, rng_stream(env->seed, "mad/surrogate", 0).state);
+    struct optim training = *env->optim;
+    training.epochs = (int)spec_int(opt, "surrogate_epochs");
+    int code = spec_is(opt, "surrogate", "trained") ? supervised_train(s->surrogate, env->train, &training, env->seed, "surrogate (mad)") : OK;
+    s->tape = tape_new(s->surrogate, BATCH, s->jacobian ? TAPE_BACKWARD : TAPE_FORWARD);
+    s->p = mem_new((size_t)(BATCH * v->classes), sizeof *s->p);
+    last_weight(s->surrogate, &s->last, &s->size);
+    if (s->jacobian) {
+        s->dz = mem_new((size_t)v->classes, sizeof *s->dz);
+        s->g = mem_new(s->surrogate->params, sizeof *s->g);
+        s->rows = mem_new((size_t)v->classes * s->size, sizeof *s->rows);
+    }
+    if (code) close(s);
+    else *out = s;
+    return code;
+}
+
+/* gram [K][K] = G G' for one image that is on the tape alone: row k of G is the gradient of -log p_k. */
+static void jacobian(struct state *s, const float *p, int classes, double *gram)
+{
+    for (int k = 0; k < classes; k++) {
+        for (int j = 0; j < classes; j++) s->dz[j] = p[j] - (j == k ? 1 : 0);
+        memset(s->g, 0, s->surrogate->params * sizeof *s->g);
+        model_backward(s->surrogate, s->tape, s->dz, s->g, NULL);
+        memcpy(s->rows + (size_t)k * s->size, s->g + s->last, s->size * sizeof *s->g);
+    }
+    for (int i = 0; i < classes; i++)
+        for (int j = 0; j <= i; j++) gram[i * classes + j] = gram[j * classes + i] = vector_dot(s->size, s->rows + (size_t)i * s->size, s->rows + (size_t)j * s->size);
+}
+
+static void answer_one(const struct state *s, const float *x, const float *y, const float *p, const double *gram, float *q, int classes)
+{
+    const struct mad_objective o = {classes, s->distance, p, y, gram};
+    double u = 0;
+    if (s->oracle == MAD_RANDOM) { /* fixed by the image's bytes: asking again tells nothing more */
+        struct rng r = rng_stream(s->seed, "mad/random", hash_row(x, shape_size(s->surrogate->input) * sizeof *x));
+        u = rng_uniform(&r);
+    }
+    mad_star(&o, s->oracle, u, q);
+    mad_mix(classes, y, q, s->epsilon, s->ball, q);
+}
+
+static int answer_closed(struct state *s, const float *x, const float *y, float *q, int n, int classes)
+{
+    const size_t d = shape_size(s->surrogate->input);
+    softmax_rows(model_forward(s->surrogate, s->tape, x, n), n, classes, s->p);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < n; i++)
+        answer_one(s, x + (size_t)i * d, y + i * classes, s->p + i * classes, NULL, q + i * classes, classes);
+    return OK;
+}
+
+static int answer_published(struct state *s, const float *x, const float *y, float *q, int n, int classes)
+{
+    const size_t d = shape_size(s->surrogate->input);
+    double *gram = mem_new((size_t)(classes * classes), sizeof *gram);
+    for (int i = 0; i < n; i++) {
+        softmax_rows(model_forward(s->surrogate, s->tape, x + (size_t)i * d, 1), 1, classes, s->p);
+        jacobian(s, s->p, classes, gram);
+        answer_one(s, x + (size_t)i * d, y + i * classes, s->p, gram, q + i * classes, classes);
+    }
+    mem_free(gram);
+    return OK;
+}
+
+static int answer(void *state, const float *x, const float *y, float *q, int n, int classes)
+{
+    struct state *s = state;
+    const size_t d = shape_size(s->surrogate->input);
+    int code = OK;
+    for (int i = 0; i < n && !code; i += BATCH) {
+        const int count = n - i < BATCH ? n - i : BATCH;
+        const float *xi = x + (size_t)i * d, *yi = y + i * classes;
+        code = s->jacobian ? answer_published(s, xi, yi, q + i * classes, count, classes)
+                           : answer_closed(s, xi, yi, q + i * classes, count, classes);
+    }
+    return code;
+}
+
+extern const struct defense_ops defense_mad;
+const struct defense_ops defense_mad = {.name = "mad", .about = "Prediction Poisoning: answers that turn the clone's gradient away",
+    .formula = "q = (1 - a) y + a y*, |q - y| <= epsilon;  y* = argmax_v 2 - 2 cos(p - v, p - y), p the surrogate's posterior",
+    .paper = "Orekondy, Schiele, Fritz, Prediction Poisoning, ICLR 2020", .options = options, .presets = presets,
+    .open = open, .answer = answer, .close = close};

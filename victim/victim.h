@@ -1,0 +1,22 @@
+/* Victims: trained plainly or by a defense, and kept by content, so that none is trained twice. */
+#ifndef HEIST_VICTIM_VICTIM_H
+#define HEIST_VICTIM_VICTIM_H
+
+#include "defenses/defense.h"
+
+struct victim {
+    struct model *model;
+    double train_s, fit_s; /* seconds of plain training, of training by the defense; as measured when it was trained */
+    char key[HASH_TEXT];   /* of all that it depends on */
+};
+
+/* Options of a sweep's [victim]: dataset, model and OPTIM_OPTIONS. */
+extern const struct option victim_options[];
+
+/* The victim of these resolved options: read from `cache` (a folder; NULL: no cache) or trained, and kept there.
+ * Depends on opt, train, the defense's fit (if it has one, with ood and seed) and `seed`. victim_free frees. */
+int victim_get(struct victim **out, const struct spec *opt, const struct dataset *train, const struct defense *defense,
+               const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache);
+void victim_free(struct victim *v); /* accepts NULL */
+
+#endif
