@@ -38,10 +38,10 @@ OPT.naive.release := -O2
 SRC := $(filter-out experiments/main.c,$(wildcard base/*.c nn/*.c nn/arch/*.c data/*.c victim/*.c defenses/*.c attacker/*.c experiments/*.c))
 OBJ := $(SRC:%.c=$(B)/%.o) $(foreach s,$(SIMD),$(LAYERS:%.c=$(B)/%.$(s).o))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
-BENCHES := $(B)/tests/golden_check
+CHECKER := $(B)/tests/golden_check
 DATA ?= mnist fashion-mnist
 
-.PHONY: all run test check golden golden-make bench deps need lint fuzz clean help debug asan tsan
+.PHONY: all run test check golden bench deps need lint fuzz clean help debug asan tsan
 .SECONDARY:
 all: $(B)/heist
 debug asan tsan: all
@@ -91,7 +91,7 @@ $(foreach s,$(SIMD),$(eval $(call simd_rule,$(s))))
 
 $(B)/nn/layers.o: CPPFLAGS += $(SIMD:%=-DHAVE_SIMD_%)
 $(B)/experiments/%.o: CPPFLAGS += -DHEIST_CC='"$(shell $(CC) --version 2>/dev/null | head -n 1)"' -DHEIST_FLAGS='"$(CFLAGS)"'
-$(B)/experiments/%.o: $(B)/version.h
+$(patsubst %.c,$(B)/%.o,$(wildcard experiments/*.c)): $(B)/version.h
 $(B)/%.o: %.c $(B)/flags | need
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
@@ -104,12 +104,12 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libheist.a
 	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
 # ---- tests --------------------------------------------------------------------------------------
-check: all $(TESTS) $(BENCHES)
+check: all $(TESTS) $(CHECKER)
 	@sh tests/run.sh $(B) $(TESTS)
 
-golden: $(B)/tests/golden_check
+golden: $(CHECKER)
 	@test -n "$(GOLDEN)" || { echo 'make golden: say which folder: make golden GOLDEN=tests/golden'; exit 2; }
-	@$(B)/tests/golden_check "$(GOLDEN)"
+	@$(CHECKER) "$(GOLDEN)"
 
 bench: deps all
 	@sh base/deps.sh install-torch
@@ -123,4 +123,4 @@ fuzz: deps
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(B)/experiments/main.d $(TESTS:=.d) $(BENCHES:=.d)
+-include $(OBJ:.o=.d) $(B)/experiments/main.d $(TESTS:=.d) $(CHECKER:=.d)

@@ -289,10 +289,29 @@ int spec_resolve(struct spec *s, const struct option *options, const struct pres
     return OK;
 }
 
+/* Does the option have its default? */
+static int is_default(const struct option *options, const char *key, const char *value)
+{
+    for (const struct option *o = options; o && o->name; o++) {
+        if (strcmp(o->name, key) || !o->value) continue;
+        char *usual = canonical(o, o->value);
+        const int same = strcmp(usual, value) == 0;
+        mem_free(usual);
+        return same;
+    }
+    return 0;
+}
+
 char *spec_text(const struct spec *s)
+{
+    return spec_brief(s, NULL);
+}
+
+char *spec_brief(const struct spec *s, const struct option *options)
 {
     char *text = mem_string(s->name);
     for (int i = 0; i < s->n; i++) {
+        if (is_default(options, s->key[i], s->value[i])) continue;
         char *longer = mem_print("%s:%s=%s", text, s->key[i], s->value[i]);
         mem_free(text);
         text = longer;

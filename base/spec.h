@@ -52,6 +52,9 @@ int spec_resolve(struct spec *s, const struct option *options, const struct pres
 /* The canonical text; mem_free frees. */
 char *spec_text(const struct spec *s);
 
+/* The same without the options that have their defaults, for people. */
+char *spec_brief(const struct spec *s, const struct option *options);
+
 /* Values of a resolved spec; asking for what the table does not have is a programming error (assert). */
 int64_t spec_int(const struct spec *s, const char *key);
 double spec_real(const struct spec *s, const char *key);

@@ -55,16 +55,28 @@ void defense_free(struct defense *d)
     mem_free(d);
 }
 
-char *defense_text(const struct defense *d)
+static char *text_of(const struct defense *d, int brief)
 {
-    char *text = spec_text(&d->link[0].opt);
-    for (int i = 1; i < d->n; i++) {
-        char *link = spec_text(&d->link[i].opt), *longer = mem_print("%s+%s", text, link);
+    char *text = NULL;
+    for (int i = 0; i < d->n; i++) {
+        const struct defense_link *l = &d->link[i];
+        char *link = brief ? spec_brief(&l->opt, l->ops->options) : spec_text(&l->opt);
+        char *longer = text ? mem_print("%s+%s", text, link) : mem_string(link);
         mem_free(text);
         mem_free(link);
         text = longer;
     }
     return text;
+}
+
+char *defense_text(const struct defense *d)
+{
+    return text_of(d, 0);
+}
+
+char *defense_brief(const struct defense *d)
+{
+    return text_of(d, 1);
 }
 
 const struct defense_link *defense_fitter(const struct defense *d)

@@ -64,6 +64,9 @@ void defense_free(struct defense *d); /* accepts NULL */
 /* The chain with every option; mem_free frees. */
 char *defense_text(const struct defense *d);
 
+/* The chain with the options that are not defaults, for people; mem_free frees. */
+char *defense_brief(const struct defense *d);
+
 /* The link that trains the victim, or NULL. */
 const struct defense_link *defense_fitter(const struct defense *d);
 

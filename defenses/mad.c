@@ -111,7 +111,7 @@ static void argmax_all(const struct mad_objective *o, int top, float *star)
     double best = -1;
     float v[EXHAUSTIVE];
     for (unsigned bits = 0; bits < 1u << o->classes; bits++) {
-        unsigned char member[EXHAUSTIVE];
+        unsigned char member[EXHAUSTIVE] = {0};
         for (int k = 0; k < o->classes; k++) member[k] = bits >> (o->classes - 1 - k) & 1;
         if (!member[top]) continue;
         uniform(member, o->classes, top, v);

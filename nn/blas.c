@@ -31,8 +31,7 @@ void blas_gemm_threads(int threads, int n, const float *a, const float *b, float
     openblas_set_num_threads(1);
 }
 
-/* 3: AVX-512, 2: AVX2, 1: AVX, 0: older. How new the kernels are that OpenBLAS has under a core's name. */
-static int core_level(const char *core)
+int blas_level(const char *core)
 {
     static const struct {
         const char *name;
@@ -60,7 +59,7 @@ const char *blas_best(void)
 void blas_start(char **argv)
 {
     const char *best = blas_best();
-    if (getenv(CORE) || getenv(MARK) || core_level(best) <= core_level(blas_core())) return;
+    if (getenv(CORE) || getenv(MARK) || blas_level(best) <= blas_level(blas_core())) return;
     setenv(CORE, best, 1);
     setenv(MARK, best, 1);
     execv("/proc/self/exe", argv);

@@ -19,6 +19,7 @@ const char *blas_core(void);   /* the kernels in use: "Haswell" */
 const char *blas_config(void); /* version and build options */
 const char *blas_best(void);   /* the newest core name this processor has the instructions for */
 const char *blas_choice(void); /* who chose: "user" (environment), "heist" (re-executed), "OpenBLAS" */
+int blas_level(const char *core); /* how new its kernels are: 3 AVX-512, 2 AVX2, 1 AVX, 0 older or unknown */
 int blas_openmp(void);         /* is this the OpenMP build? */
 
 /* As blas_gemm without transposition, by OpenBLAS's own threads: for measuring only. */

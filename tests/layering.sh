@@ -17,7 +17,7 @@ allow defenses 'base/|nn/|data/|defenses/'
 allow victim 'base/|nn/|data/|victim/|defenses/defense\.h'
 allow attacker 'base/|nn/|data/|attacker/|victim/blackbox\.h|defenses/defense\.h'
 
-for f in $(grep -rlE '\bcblas_|[^_]openblas_' --include='*.c' base nn data victim defenses attacker experiments | grep -v '^nn/blas.c$'); do
+for f in $(grep -rlE '\bcblas_[a-z]+\(|\bopenblas_[a-z_]+\(' --include='*.c' base nn data victim defenses attacker experiments | grep -v '^nn/blas.c$'); do
     bad "$f: only nn/blas.c calls OpenBLAS"
 done
 for h in base/*.h nn/*.h data/*.h victim/*.h defenses/*.h attacker/*.h experiments/*.h; do

@@ -1,0 +1,42 @@
+/* An attack: it queries a black box and returns a clone. To add one: attacker/NAME.c with a struct attack_ops, and a line
+ * in attacker/list.h. The smallest one, knockoff.c, is the template to copy. */
+#ifndef HEIST_ATTACKER_ATTACK_H
+#define HEIST_ATTACKER_ATTACK_H
+
+#include <stdint.h>
+
+#include "base/spec.h"
+#include "data/dataset.h"
+#include "nn/model.h"
+#include "victim/blackbox.h"
+
+/* What the attacker has. */
+struct attack_env {
+    struct blackbox *target;
+    const struct dataset *pool;  /* images to query with; NULL where the attack needs none (ops->needs_pool) */
+    const struct dataset *seeds; /* the victim's training set: for attacks whose threat model grants some of it
+                                    (ops->needs_seeds), else NULL */
+    const char *clone_model;     /* architecture of the clone */
+    uint64_t seed;
+
+    /* Told after each epoch of the clone; it measures, and tells the attacker nothing. `epoch` counts from 1 over the
+     * whole attack, `val` is the clone's loss on the held-out part of the transfer set (NaN: none held out). */
+    void (*observe)(void *observer, const struct model *clone, int64_t queries, int epoch, double val);
+    void *observer; /* observe may be NULL */
+};
+
+struct attack_ops {
+    const char *name, *about, *paper;
+    const struct option *options; /* has "budget": the most rows it may ask */
+    const struct preset *presets; /* (optional) */
+    int needs_pool, needs_seeds;
+    /* *clone: a new network, that the caller frees. */
+    int (*run)(struct model **clone, const struct attack_env *env, const struct spec *opt);
+};
+
+int attack_count(void);
+const struct attack_ops *attack_at(int i);
+/* ERR_OPTION with the nearest name. */
+int attack_find(const struct attack_ops **out, const char *name);
+
+#endif

@@ -1,0 +1,161 @@
+#include "attacker/clone.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/loss.h"
+#include "nn/train.h"
+
+enum { BATCH = 256 }; /* rows a query or an evaluation takes at once */
+
+/* ---- transfer sets ----------------------------------------------------------------------------- */
+
+struct transfer *transfer_new(int n, int classes, const struct dataset *pool, size_t d)
+{
+    struct transfer *t = mem_new(1, sizeof *t);
+    *t = (struct transfer){.n = n, .classes = classes, .pool = pool};
+    if (pool) t->index = mem_new((size_t)n, sizeof *t->index);
+    else t->x = mem_new((size_t)n * d, sizeof *t->x);
+    t->d = pool ? shape_size(pool->shape) : d;
+    t->q = mem_new((size_t)n * (size_t)classes, sizeof *t->q);
+    return t;
+}
+
+void transfer_free(struct transfer *t)
+{
+    if (!t) return;
+    mem_free(t->index);
+    mem_free(t->x);
+    mem_free(t->q);
+    mem_free(t);
+}
+
+void transfer_batch(const struct transfer *t, const int *index, int first, int n, float *x)
+{
+    for (int i = 0; i < n; i++) {
+        const int row = index ? index[i] : first + i;
+        if (t->pool) dataset_batch(t->pool, &t->index[row], 0, 1, x + (size_t)i * t->d);
+        else memcpy(x + (size_t)i * t->d, t->x + (size_t)row * t->d, t->d * sizeof *x);
+    }
+}
+
+int transfer_query(struct transfer *t, struct blackbox *target, int from, int to)
+{
+    float *x = mem_new(BATCH * t->d, sizeof *x);
+    int code = OK;
+    for (int i = from; i < to && !code; i += BATCH) {
+        const int n = to - i < BATCH ? to - i : BATCH;
+        transfer_batch(t, NULL, i, n, x);
+        code = blackbox_query(target, x, n, t->q + (size_t)i * (size_t)t->classes);
+    }
+    mem_free(x);
+    return code;
+}
+
+/* ---- clones ------------------------------------------------------------------------------------- */
+
+int clone_new(struct model **out, const struct attack_env *env, const struct dataset *statistics)
+{
+    const struct shape want = blackbox_input(env->target), have = statistics->shape;
+    if (have.c != want.c || have.h != want.h || have.w != want.w)
+        return err_set(ERR_SHAPE, "%s has images of %dx%dx%d, the victim expects %dx%dx%d", statistics->name, have.c, have.h, have.w, want.c, want.h, want.w);
+    int code = model_new(out, env->clone_model, want, blackbox_classes(env->target));
+    if (code) return code;
+    model_normalise(*out, statistics->mean, statistics->std);
+    model_init(*out, rng_stream(env->seed, "clone/init", 0).state);
+    return OK;
+}
+
+int clone_options_read(struct clone_options *out, const struct spec *s)
+{
+    out->val = spec_real(s, "val");
+    return optim_read(&out->optim, s);
+}
+
+struct training {
+    struct model *clone;
+    const struct attack_env *env;
+    const struct transfer *t;
+    int n_train, n_val, *order; /* rows of the transfer set: order[0..n_train) train, the rest is held out */
+    struct tape *tape, *eval;
+    float *x, *q, *dz;  /* [batch][c][h][w], [batch][K] */
+    int *rows;          /* [batch] */
+    int epoch;          /* trained before */
+};
+
+/* Answers of rows[0..n) of the transfer set into s->q. */
+static void take_answers(struct training *s, int n)
+{
+    const size_t k = (size_t)s->t->classes;
+    for (int i = 0; i < n; i++) memcpy(s->q + (size_t)i * k, s->t->q + (size_t)s->rows[i] * k, k * sizeof *s->q);
+}
+
+static int step(void *ctx, const int *index, int n, float *g, double *loss)
+{
+    struct training *s = ctx;
+    for (int i = 0; i < n; i++) s->rows[i] = s->order[index[i]];
+    transfer_batch(s->t, s->rows, 0, n, s->x);
+    take_answers(s, n);
+    *loss = loss_kl(model_forward(s->clone, s->tape, s->x, n), s->q, n, s->t->classes, 1, s->dz);
+    model_backward(s->clone, s->tape, s->dz, g, NULL);
+    return OK;
+}
+
+/* The clone's loss on what is held out, NaN where nothing is. */
+static double held_out(struct training *s)
+{
+    double sum = 0;
+    for (int i = 0; i < s->n_val; i += BATCH) {
+        const int n = s->n_val - i < BATCH ? s->n_val - i : BATCH;
+        memcpy(s->rows, s->order + s->n_train + i, (size_t)n * sizeof *s->rows);
+        transfer_batch(s->t, s->rows, 0, n, s->x);
+        take_answers(s, n);
+        sum += n * loss_kl(model_forward(s->clone, s->eval, s->x, n), s->q, n, s->t->classes, 1, NULL);
+    }
+    return s->n_val ? sum / s->n_val : NAN;
+}
+
+static int after_epoch(void *ctx, int epoch, double loss)
+{
+    struct training *s = ctx;
+    (void)loss;
+    if (s->env->observe) s->env->observe(s->env->observer, s->clone, blackbox_asked(s->env->target), s->epoch + epoch, held_out(s));
+    return OK;
+}
+
+/* At least one row is held out where there are two and `val` asks for any, and at least one is trained on. */
+static int held_out_rows(int n, double val)
+{
+    int rows = (int)floor(n * val);
+    if (val > 0 && rows == 0 && n > 1) rows = 1;
+    return rows < n ? rows : n - 1;
+}
+
+int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o, int epoch, int part)
+{
+    const int batch = o->optim.batch > BATCH ? o->optim.batch : BATCH;
+    struct training s = {.clone = clone, .env = env, .t = t, .n_val = held_out_rows(t->n, o->val), .epoch = epoch};
+    s.n_train = t->n - s.n_val;
+    s.order = mem_new((size_t)t->n, sizeof *s.order);
+    struct rng r = rng_stream(env->seed, "clone/val", (uint64_t)part);
+    rng_permutation(&r, s.order, t->n);
+    s.tape = tape_new(clone, o->optim.batch, TAPE_BACKWARD);
+    s.eval = tape_new(clone, BATCH, TAPE_FORWARD);
+    tape_train(s.tape, clone->stat);
+    s.x = mem_new((size_t)batch * t->d, sizeof *s.x);
+    s.q = mem_new((size_t)batch * (size_t)t->classes, sizeof *s.q);
+    s.dz = mem_new((size_t)batch * (size_t)t->classes, sizeof *s.dz);
+    s.rows = mem_new((size_t)batch, sizeof *s.rows);
+    int code = train_run(&o->optim, &(struct train_task){.model = clone, .n = s.n_train, .seed = rng_stream(env->seed, "clone/order", (uint64_t)part).state,
+                                                         .label = "clone", .step = step, .epoch = after_epoch, .ctx = &s});
+    tape_free(s.tape);
+    tape_free(s.eval);
+    mem_free(s.order);
+    mem_free(s.x);
+    mem_free(s.q);
+    mem_free(s.dz);
+    mem_free(s.rows);
+    return code;
+}

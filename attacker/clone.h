@@ -1,0 +1,46 @@
+/* Training a clone on a transfer set: the part that all attacks share. */
+#ifndef HEIST_ATTACKER_CLONE_H
+#define HEIST_ATTACKER_CLONE_H
+
+#include "attacker/attack.h"
+#include "nn/optim.h"
+
+/* Images with the victim's answers. The images are either rows of a pool or the attacker's own. */
+struct transfer {
+    int n, classes;
+    size_t d;                   /* numbers an image */
+    const struct dataset *pool; /* images index[0..n) of it; or NULL: */
+    int *index;
+    float *x; /* [n][c][h][w] in [0,1] */
+    float *q; /* [n][K] */
+};
+
+/* Room for n images of `pool` (index, q), or of the attacker's own with d numbers an image (x, q). transfer_free. */
+struct transfer *transfer_new(int n, int classes, const struct dataset *pool, size_t d);
+void transfer_free(struct transfer *t); /* accepts NULL */
+
+/* Asks the black box for rows [from, to) of the transfer set, in calls of limited size. ERR_BUDGET as blackbox_query. */
+int transfer_query(struct transfer *t, struct blackbox *target, int from, int to);
+
+/* Rows index[0..n) of the set (index NULL: first, first + 1, ...) as x [n][c][h][w]. */
+void transfer_batch(const struct transfer *t, const int *index, int first, int n, float *x);
+
+/* A new clone of env->clone_model for the target, initialised by env->seed, normalised by these statistics. */
+int clone_new(struct model **out, const struct attack_env *env, const struct dataset *statistics);
+
+/* How a clone is trained; CLONE_OPTIONS has the rows of the option table. */
+struct clone_options {
+    struct optim optim;
+    double val; /* share of the transfer set that is held out to choose an epoch */
+};
+#define CLONE_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP)                                                     \
+    OPTIM_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP),                                                       \
+    {"val", OPTION_REAL, "0.1", 0, 0.9, 0, "share of the transfer set held out to choose the `val` epoch"}
+int clone_options_read(struct clone_options *out, const struct spec *s);
+
+/* Trains `clone`, from what it holds, on the transfer set with KL to the answers. epoch: epochs the attack has
+ * trained before (observe counts on from there); `part` tells apart several trainings of one attack. */
+int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o,
+                int epoch, int part);
+
+#endif

@@ -1,0 +1,264 @@
+/* JBDA, Jacobian-based data augmentation: a few images of the victim's own data, and in each round copies of all images
+ * so far, moved along the sign of the clone's input gradient, asked and learned. JBDA-TR moves towards random classes.
+ *
+ * The repositories differ in direction, step, space, clip and training; their conventions are presets, without their bugs. */
+#include "attacker/jbda.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "attacker/clone.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "nn/loss.h"
+
+enum { BATCH = 128, CHANNELS = 16 };
+
+#define JBDA_OPTIONS(DIRECTION, ITERS)                                                                                \
+    {"budget", OPTION_INT, "9450", 1, 1e9, 0, "queries; 9450 = 150 (1 + 2 + ... + 32)"},                              \
+    {"seeds", OPTION_INT, "150", 1, 1e7, 0, "images of the victim's training set that the attacker has"},              \
+    {"rounds", OPTION_INT, "6", 1, 30, 0, "rounds of training; between two of them the set grows"},                   \
+    {"direction", OPTION_CHOICE, DIRECTION, 0, 0, "label random untargeted targeted",                                 \
+     "up the logit of the answered class | of a random class | up the loss | down the loss of a random other class"},  \
+    {"lambda", OPTION_REAL, "0.1", 0, 100, 0, "how far an image moves"},                                              \
+    {"space", OPTION_CHOICE, "normalised", 0, 0, "normalised pixel", "lambda in units of the clone's std, or of pixels in [0,1]"}, \
+    {"iters", OPTION_INT, ITERS, 1, 1000, 0, "steps of a move"},                                                      \
+    {"alpha", OPTION_REAL, "0", 0, 100, 0, "one step as a part of lambda, within lambda in all; 0: 1/iters"},          \
+    {"clip", OPTION_INT, "1", 0, 1, 0, "keep pixels in [0,1]"},                                                       \
+    {"copies", OPTION_INT, "1", 1, 100, 0, "copies of each image a round: 1 doubles the set"},                        \
+    {"flip", OPTION_INT, "0", 0, 1000, 0, "lambda changes its sign every so many rounds; 0: never"},                   \
+    {"relabel", OPTION_INT, "1", 0, 1, 0, "every round asks for the whole set again (as published; charged)"},         \
+    {"restart", OPTION_INT, "0", 0, 1, 0, "each round trains a new clone; 0: the clone goes on"},                      \
+    {"final_epochs", OPTION_INT, "0", 0, 100000, 0, "epochs of a last training from scratch on the whole set; 0: none"}, \
+    {"final_lr", OPTION_REAL, "0.01", 0, 1000, 0, "its learning rate"},                                               \
+    CLONE_OPTIONS("10", "0.1", "0.9", "0.0005", "constant", "60"), OPTION_END
+
+static const struct option options[] = {JBDA_OPTIONS("label", "1")}, options_tr[] = {JBDA_OPTIONS("random", "5")};
+
+#define SHARED_PRESETS                                                                                                \
+    {"ini", "seeds=150:rounds=6:lambda=0.1", "InI: the default (clone continues, constant learning rate)"},           \
+    {"mz", "seeds=100:rounds=6:lambda=0.05:space=pixel:lr=0.01", "MAZE: 0.1 in [-1,1] (SGD for Adam)"},                \
+    {"amr", "seeds=150:rounds=6:lambda=0.2:clip=0:lr=0.01:momentum=0.9", "Adaptive Misinformation: nothing is clipped"}
+
+static const struct preset presets[] = {SHARED_PRESETS,
+    {"pp", "direction=untargeted:space=pixel:flip=5:relabel=0:restart=1:epochs=20:lr=0.1:final_epochs=100:final_lr=0.01",
+     "Prediction Poisoning (clipped in pixels; no reservoir)"}, PRESET_END};
+static const struct preset presets_tr[] = {SHARED_PRESETS,
+    {"mg", "seeds=1000:budget=50000:direction=targeted:space=pixel:iters=8:alpha=0.23125:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5",
+     "ModelGuard's jbtr3 (seeds of the victim's set)"},
+    {"hz", "seeds=150:budget=4800:direction=targeted:space=pixel:iters=6:alpha=0.30833:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5",
+     "On Optimal Disruption"}, PRESET_END};
+
+/* ---- one step of a move ----------------------------------------------------------------------------- */
+
+/* d slope / d logits, up to a positive factor a row: of that only the sign of dx remains. */
+static void cotangent(enum jbda_slope slope, const float *z, const int *target, int n, int classes, float *dz)
+{
+    for (int i = 0; i < n; i++) {
+        float *d = dz + i * classes;
+        if (slope == JBDA_LOGIT_UP) {
+            for (int k = 0; k < classes; k++) d[k] = k == target[i] ? 1 : 0;
+            continue;
+        }
+        softmax_rows(z + i * classes, 1, classes, d);
+        d[target[i]] -= 1;
+        for (int k = 0; k < classes && slope == JBDA_CE_DOWN; k++) d[k] = -d[k];
+    }
+}
+
+static float clamp(float v, float low, float high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+void jbda_step(const struct model *m, struct tape *t, enum jbda_slope slope, const float *x, const int *target, int n, const float *step,
+               const float *from, const float *total, const float *low, const float *high, float *dz, float *dx, float *y)
+{
+    const size_t d = shape_size(m->input), plane = (size_t)(m->input.h * m->input.w);
+    cotangent(slope, model_forward(m, t, x, n), target, n, m->classes, dz);
+    model_backward(m, t, dz, NULL, dx);
+    for (size_t i = 0; i < (size_t)n * d; i++) {
+        const size_t c = i % d / plane;
+        float v = x[i] + (dx[i] > 0 ? step[c] : dx[i] < 0 ? -step[c] : 0);
+        if (from) v = clamp(v, from[i] - total[c], from[i] + total[c]);
+        y[i] = low ? clamp(v, low[c], high[c]) : v;
+    }
+}
+
+/* ---- a move ------------------------------------------------------------------------------------------- */
+
+struct state {
+    const struct attack_env *env;
+    const struct spec *opt;
+    struct model *clone;
+    struct tape *tape;
+    struct transfer *t; /* room for all that the budget can buy; n grows */
+    float *dz, *dx;     /* [BATCH][K], [BATCH][c][h][w] */
+    struct rng targets;
+    float total[CHANNELS], step[CHANNELS], low[CHANNELS], high[CHANNELS];
+    int epoch;
+};
+
+static void set_steps(struct state *s, int round)
+{
+    const float *mean, *std;
+    const int flip = (int)spec_int(s->opt, "flip"), iters = (int)spec_int(s->opt, "iters"), pixel = spec_is(s->opt, "space", "pixel");
+    const double lambda = spec_real(s->opt, "lambda") * (flip && round / flip % 2 ? -1 : 1);
+    const double alpha = spec_real(s->opt, "alpha") > 0 ? spec_real(s->opt, "alpha") : 1.0 / iters;
+    model_normalisation(s->clone, &mean, &std);
+    for (int c = 0; c < s->clone->input.c; c++) {
+        const double far = lambda * (pixel ? 1 : (double)std[c]);
+        s->step[c] = (float)(alpha * far);
+        s->total[c] = (float)fabs(far);
+        s->low[c] = 0;
+        s->high[c] = 1;
+    }
+}
+
+static enum jbda_slope slope_of(const struct spec *opt)
+{
+    if (spec_is(opt, "direction", "untargeted")) return JBDA_CE_UP;
+    return spec_is(opt, "direction", "targeted") ? JBDA_CE_DOWN : JBDA_LOGIT_UP;
+}
+
+/* The class each image is moved by: the answered one, or a random one (targeted: any other, anew at every step). */
+static void choose_targets(struct state *s, const float *q, int n, int *target)
+{
+    const int classes = s->clone->classes, targeted = spec_is(s->opt, "direction", "targeted");
+    for (int i = 0; i < n; i++) {
+        const int top = argmax(q + i * classes, classes);
+        if (spec_is(s->opt, "direction", "random")) target[i] = rng_below(&s->targets, classes);
+        else if (targeted) target[i] = classes > 1 ? (top + 1 + rng_below(&s->targets, classes - 1)) % classes : 0;
+        else target[i] = top;
+    }
+}
+
+/* Rows [to, to + n) of the set = rows [from, from + n) moved. */
+static void move(struct state *s, int from, int to, int n)
+{
+    const size_t d = s->t->d;
+    const int iters = (int)spec_int(s->opt, "iters"), targeted = spec_is(s->opt, "direction", "targeted");
+    const float *start = s->t->x + (size_t)from * d, *q = s->t->q + (size_t)from * (size_t)s->t->classes;
+    const int clip = (int)spec_int(s->opt, "clip");
+    float *y = s->t->x + (size_t)to * d;
+    int target[BATCH];
+    choose_targets(s, q, n, target);
+    memcpy(y, start, (size_t)n * d * sizeof *y);
+    for (int i = 0; i < iters; i++) {
+        if (i && targeted) choose_targets(s, q, n, target);
+        jbda_step(s->clone, s->tape, slope_of(s->opt), y, target, n, s->step, start, s->total, clip ? s->low : NULL, clip ? s->high : NULL, s->dz, s->dx, y);
+    }
+}
+
+/* Appends `copies` moved copies of every image, as many as the next query can pay. */
+static void augment(struct state *s, int round, int room)
+{
+    const int was = s->t->n, copies = (int)spec_int(s->opt, "copies");
+    set_steps(s, round);
+    for (int c = 0; c < copies; c++)
+        for (int i = 0; i < was && s->t->n < room; i += BATCH) {
+            int n = was - i < BATCH ? was - i : BATCH;
+            if (n > room - s->t->n) n = room - s->t->n;
+            move(s, i, s->t->n, n);
+            s->t->n += n;
+        }
+}
+
+/* ---- rounds ------------------------------------------------------------------------------------------- */
+
+/* Images a set can reach: seeds (1 + copies)^(rounds - 1), no more than the budget. */
+static int most_images(const struct spec *opt)
+{
+    const int64_t budget = spec_int(opt, "budget");
+    int64_t n = spec_int(opt, "seeds");
+    for (int64_t i = 1; i < spec_int(opt, "rounds") && n < budget; i++) n *= 1 + spec_int(opt, "copies");
+    return (int)(n < budget ? n : budget);
+}
+
+static int restart(struct state *s)
+{
+    struct model *fresh;
+    int code = clone_new(&fresh, s->env, s->env->seeds);
+    if (code) return code;
+    memcpy(s->clone->w, fresh->w, fresh->params * sizeof *fresh->w);
+    memcpy(s->clone->stat, fresh->stat, fresh->stats * sizeof *fresh->stat);
+    model_free(fresh);
+    return OK;
+}
+
+static int train(struct state *s, const struct clone_options *o, int part)
+{
+    int code = clone_train(s->clone, s->env, s->t, o, s->epoch, part);
+    s->epoch += o->optim.epochs;
+    return code;
+}
+
+/* Asks for the images from `known` on, and with relabel for those before them as well, as far as the budget goes: new images
+ * that cannot be paid are dropped. */
+static int ask(struct state *s, int known)
+{
+    const int64_t left = blackbox_left(s->env->target);
+    const int again = spec_int(s->opt, "relabel") ? 0 : known;
+    if (left < s->t->n - known) s->t->n = known + (int)left;
+    int code = transfer_query(s->t, s->env->target, known, s->t->n);
+    if (code || again == known) return code;
+    const int64_t rest = blackbox_left(s->env->target);
+    return transfer_query(s->t, s->env->target, 0, rest < known ? (int)rest : known);
+}
+
+static int rounds(struct state *s)
+{
+    struct clone_options o = {0}, last;
+    const int n = (int)spec_int(s->opt, "rounds"), final = (int)spec_int(s->opt, "final_epochs"), room = most_images(s->opt);
+    int code = clone_options_read(&o, s->opt);
+    for (int round = 0; round < n && !code; round++) {
+        const int known = round ? s->t->n : 0;
+        if (round && !blackbox_left(s->env->target)) break;
+        if (round) augment(s, round, room);
+        if ((code = ask(s, known))) break;
+        if (round && spec_int(s->opt, "restart") && (code = restart(s))) break;
+        code = train(s, &o, round);
+    }
+    if (code || !final) return code;
+    last = o;
+    last.optim.epochs = final;
+    last.optim.lr = spec_real(s->opt, "final_lr");
+    if ((code = restart(s))) return code;
+    return train(s, &last, n);
+}
+
+static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
+{
+    const struct dataset *seeds = env->seeds;
+    const size_t d = shape_size(blackbox_input(env->target));
+    const int classes = blackbox_classes(env->target), room = most_images(opt);
+    int64_t first = spec_int(opt, "seeds");
+    if (seeds->n < first) return err_set(ERR_SHAPE, "%s holds %d images, expected at least the %lld seeds", seeds->name, seeds->n, (long long)first);
+    if (seeds->shape.c > CHANNELS) return err_set(ERR_SHAPE, "found %d channels, expected up to %d", seeds->shape.c, CHANNELS);
+    struct state s = {.env = env, .opt = opt, .targets = rng_stream(env->seed, "jbda/targets", 0)};
+    int code = clone_new(&s.clone, env, seeds);
+    if (code) return code;
+    s.tape = tape_new(s.clone, BATCH, TAPE_BACKWARD);
+    s.dz = mem_new((size_t)(BATCH * classes), sizeof *s.dz);
+    s.dx = mem_new(BATCH * d, sizeof *s.dx);
+    s.t = transfer_new(room, classes, NULL, d);
+    s.t->n = (int)(first < room ? first : room);
+    dataset_batch(seeds, NULL, 0, s.t->n, s.t->x);
+    code = rounds(&s);
+    tape_free(s.tape);
+    transfer_free(s.t);
+    mem_free(s.dz);
+    mem_free(s.dx);
+    if (code) model_free(s.clone);
+    else *clone = s.clone;
+    return code;
+}
+
+static const char paper[] = "Papernot et al., Practical Black-Box Attacks against Machine Learning, ASIA CCS 2017";
+
+extern const struct attack_ops attack_jbda, attack_jbda_tr;
+const struct attack_ops attack_jbda = {.name = "jbda", .about = "Jacobian-based augmentation of a few of the victim's own images",
+    .paper = paper, .options = options, .presets = presets, .needs_seeds = 1, .run = run};
+const struct attack_ops attack_jbda_tr = {.name = "jbda-tr", .about = "the same towards random classes, in five steps",
+    .paper = "Juuti et al., PRADA: Protecting against DNN Model Stealing Attacks, EuroS&P 2019 (T-RND)", .options = options_tr,
+    .presets = presets_tr, .needs_seeds = 1, .run = run};

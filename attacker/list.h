@@ -1,0 +1,3 @@
+X(knockoff)
+X(jbda)
+X(jbda_tr)

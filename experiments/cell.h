@@ -1,0 +1,57 @@
+/* One cell of a sweep: a victim, a defense, an attack and a seed. The same cell gives the same numbers, bit for bit, at
+ * any thread count, and whatever ran before it. */
+#ifndef HEIST_EXPERIMENTS_CELL_H
+#define HEIST_EXPERIMENTS_CELL_H
+
+#include "base/spec.h"
+#include "experiments/evaluate.h"
+#include "experiments/store.h"
+#include "experiments/table.h"
+
+enum { CELL_KEY = 17 };
+
+struct cell {
+    char *sweep;
+    struct spec victim;  /* resolved victim_options */
+    char *defense;       /* resolved chain, without the label's link */
+    char *label;         /* soft, or the link that releases less: hard, topk:k=3:renormalise=1 */
+    char *ood, *pool;    /* data set specs, resolved; "" where the cell uses none */
+    int ood_is_pool;     /* the defender's outliers come from the attacker's pool: an upper bound for the defense */
+    int pool_is_train;   /* the attacker queries with the victim's own training set */
+    struct spec attack;  /* resolved */
+    char *clone_model;
+    uint64_t seed, victim_seed, defense_seed, attack_seed;
+    char key[CELL_KEY];
+};
+
+void cell_free(struct cell *c); /* frees what it holds */
+
+/* Checks that the parts fit each other, opens the data it names and sets the names of sets and the key: a hash of every
+ * resolved option and of the data. ERR_OPTION, ERR_SHAPE, ERR_MISSING, ERR_FORMAT. */
+int cell_resolve(struct cell *c, struct store *store);
+
+struct cell_result {
+    int status; /* OK, or why there are no numbers */
+    char error[512];
+    double victim_acc, defended_acc, mean_l1, argmax_flips;
+    double clone_last, clone_val, clone_best, fidelity;
+    int64_t queries_total, queries_distinct;
+    double victim_train_s, fit_s, query_us, attack_s, peak_mb;
+    struct curve curve;
+    struct model *clone; /* NULL on failure */
+};
+void cell_result_free(struct cell_result *r);
+
+/* Runs a resolved cell; what fails is in out->status. cache: folder of trained victims. */
+void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out);
+
+/* Appends the cell's epochs to DIR/curve.csv and then its row to DIR/results.csv. ERR_IO, ERR_FORMAT. */
+int cell_record(const struct cell *c, const struct cell_result *r, const char *dir);
+
+/* Multiply-adds of training and serving, for an estimate of the time: of the victim, and of the attack. */
+int cell_work(const struct cell *c, struct store *store, double *victim, double *attack);
+
+/* "mnist lenet5 | ini:gamma=0.3 | knockoff:budget=50000 hard | seed 1": options that are not defaults. mem_free frees. */
+char *cell_text(const struct cell *c);
+
+#endif

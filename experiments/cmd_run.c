@@ -1,0 +1,61 @@
+/* heist run, heist report */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "experiments/cmd.h"
+#include "experiments/manifest.h"
+#include "experiments/report.h"
+#include "experiments/run.h"
+
+enum { SETS = 64 };
+static const char CACHE[] = "results/cache"; /* trained victims, shared by all sweeps */
+
+static int run_and_report(const struct sweep *s, struct store *store, const char *dir, const char *cache, int retry, int argc, char **argv)
+{
+    char took[24];
+    const double start = clock_s();
+    int computed, failed, code = run_sweep(s, store, dir, cache, retry, &computed, &failed);
+    if (code) return code;
+    if (computed) code = manifest_write(dir, store, argc, argv);
+    progress_say("%s: %d cells, %d computed now in %s, %d failed", dir, s->n, computed, clock_text(took, clock_s() - start), failed);
+    if (!code) code = report_write(dir, stdout);
+    if (!code && failed) code = err_set(ERR_NUMERIC, "%d of %d cells failed: column 'error' of %s/results.csv says why (--retry runs them again)", failed, s->n, dir);
+    return code;
+}
+
+int cmd_run(int argc, char **argv)
+{
+    const char *out = NULL, *cache = CACHE, *dry = NULL, *retry = NULL, *set[SETS];
+    int sets = 0;
+    const struct cmd_flag flags[] = {
+        {"--out", "DIR", "folder of the results (results/NAME)", &out, 0, NULL},
+        {"--set", "S.K=V", "replace an option of the file: section.key=value; again for more", set, SETS, &sets},
+        {"--dry-run", NULL, "list the cells, their keys and an estimate of the time", &dry, 0, NULL},
+        {"--retry", NULL, "run cells again that failed", &retry, 0, NULL},
+        {"--cache", "DIR", "folder of trained victims (results/cache)", &cache, 0, NULL}, CMD_END};
+    struct cmd c = {.usage = "run SWEEP.ini [--out DIR] [--set section.key=value ...] [--dry-run]",
+                    .about = "Runs what the results folder does not hold yet, then draws tables and plots.", .flags = flags, .least = 1, .most = 1};
+    struct sweep *s = NULL;
+    char *dir = NULL;
+    int code = cmd_parse(&c, argc, argv);
+    if (code) return cmd_exit("run", code);
+    struct store *store = store_new();
+    code = sweep_read(&s, c.word[0], sets, set, store);
+    if (!code) dir = out ? mem_string(out) : mem_print("results/%s", s->name);
+    if (!code) code = dry ? run_list(s, store, dir, stdout) : run_and_report(s, store, dir, cache, retry != NULL, argc, argv);
+    sweep_free(s);
+    store_free(store);
+    mem_free(dir);
+    return cmd_exit("run", code);
+}
+
+int cmd_report(int argc, char **argv)
+{
+    struct cmd c = {.usage = "report DIR", .about = "Draws report.md and the plots of a results folder again, from its CSV files alone.", .least = 1, .most = 1};
+    int code = cmd_parse(&c, argc, argv);
+    if (!code) code = report_write(c.word[0], stdout);
+    return cmd_exit("report", code);
+}

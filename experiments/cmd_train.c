@@ -1,0 +1,232 @@
+/* heist train, heist steal, heist eval: one victim, one attack, one accuracy, with a sweep's options, on checkpoints. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attacker/attack.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "data/supervised.h"
+#include "experiments/cmd.h"
+#include "experiments/evaluate.h"
+#include "nn/safetensors.h"
+#include "victim/serve.h"
+#include "victim/victim.h"
+
+static int read_seed(uint64_t *out, const char *text)
+{
+    double v = 0;
+    if (spec_number(&v, text) || v < 0 || v > 9e15 || v != floor(v)) return err_set(ERR_OPTION, "--seed: found '%s', expected a whole number of 0 or more", text);
+    *out = (uint64_t)v;
+    return OK;
+}
+
+/* ---- train ---------------------------------------------------------------------------------------- */
+
+static int write_victim(const char *path, const struct victim *v, const struct spec *opt, const struct defense *chain, const char *ood, const char *seed)
+{
+    char *training = spec_text(opt), *defense = defense_text(chain);
+    const char *key[] = {"dataset", "training", "defense", "ood", "seed"};
+    const char *value[] = {spec_string(opt, "dataset"), training, defense, ood ? ood : "", seed};
+    int code = checkpoint_write(path, v->model, 5, key, value);
+    mem_free(training);
+    mem_free(defense);
+    return code;
+}
+
+int cmd_train(int argc, char **argv)
+{
+    const char *out = NULL, *defense = "none", *ood_name = NULL, *seed_text = "1";
+    const struct cmd_flag flags[] = {{"--out", "FILE", "the checkpoint (safetensors)", &out, 0, NULL},
+        {"--defense", "SPEC", "a defense that trains the victim, as ini:gamma=0.3 (none)", &defense, 0, NULL},
+        {"--ood", "SET", "outliers the defense may train on, as strokes", &ood_name, 0, NULL},
+        {"--seed", "N", "seed of the victim and the defense (1)", &seed_text, 0, NULL}, CMD_END};
+    struct spec opt = {.name = mem_string("victim")};
+    struct cmd c = {.usage = "train --dataset SET --out FILE [--model M] [--defense ini] [--ood SET] ...", .about = "Trains one victim.",
+                    .flags = flags, .options = victim_options, .spec = &opt};
+    struct defense *chain = NULL;
+    struct dataset *train = NULL, *test = NULL, *ood = NULL;
+    struct victim *v = NULL;
+    uint64_t seed = 0;
+    int code = cmd_parse(&c, argc, argv);
+    if (code) goto out;
+    if (!out) code = err_set(ERR_OPTION, "--out must be given: the checkpoint to write");
+    if (!code) code = read_seed(&seed, seed_text);
+    if (!code) code = spec_resolve(&opt, victim_options, NULL, "victim");
+    if (!code) code = defense_parse(&chain, defense);
+    if (!code && ood_name && !defense_needs_ood(chain)) code = err_set(ERR_OPTION, "--ood is given, but defense %s uses none", defense);
+    if (!code) code = dataset_open(&train, spec_string(&opt, "dataset"), "train");
+    if (!code) code = dataset_open(&test, spec_string(&opt, "dataset"), "test");
+    if (!code && ood_name) code = dataset_open(&ood, ood_name, "train");
+    if (!code) code = victim_get(&v, &opt, train, chain, ood, seed, seed, NULL);
+    if (!code) code = write_victim(out, v, &opt, chain, ood_name, seed_text);
+    if (!code) printf("%s: %s on %s, test accuracy %.4f, trained in %.1f s\n", out, v->model->arch, train->name, supervised_accuracy(v->model, test), v->train_s + v->fit_s);
+out:
+    victim_free(v);
+    defense_free(chain);
+    dataset_free(train);
+    dataset_free(test);
+    dataset_free(ood);
+    spec_free(&opt);
+    return cmd_exit("train", code);
+}
+
+/* ---- steal ------------------------------------------------------------------------------------------ */
+
+struct theft {
+    struct model *victim, *clone;
+    struct safetensors *file;
+    struct dataset *train, *test, *pool;
+    struct defense *chain;
+    struct blackbox *box;
+    struct spec attack;
+    struct curve curve;
+    int *victim_top, *clone_top;
+};
+
+static void theft_free(struct theft *t)
+{
+    blackbox_close(t->box);
+    defense_free(t->chain);
+    model_free(t->victim);
+    model_free(t->clone);
+    safetensors_free(t->file);
+    dataset_free(t->train);
+    dataset_free(t->test);
+    dataset_free(t->pool);
+    spec_free(&t->attack);
+    curve_free(&t->curve);
+    mem_free(t->victim_top);
+    mem_free(t->clone_top);
+}
+
+static int open_theft(struct theft *t, const char *path, const char *dataset, const char *attack, const char *defense, const char *label,
+                      const char *pool, const struct attack_ops **ops)
+{
+    char what[96], *chain = NULL;
+    int code = spec_parse(&t->attack, attack);
+    if (!code) code = attack_find(ops, t->attack.name);
+    if (code) return code;
+    snprintf(what, sizeof what, "attack %s", (*ops)->name);
+    if ((code = spec_resolve(&t->attack, (*ops)->options, (*ops)->presets, what))) return code;
+    if ((*ops)->needs_pool && !pool) return err_set(ERR_OPTION, "--pool must be given: the data set that %s queries with", (*ops)->name);
+    chain = strcmp(label, "soft") ? mem_print("%s+%s", defense, label) : mem_string(defense);
+    code = defense_parse(&t->chain, chain);
+    mem_free(chain);
+    if (code) return code;
+    if (defense_fitter(t->chain))
+        return err_set(ERR_OPTION, "--defense: '%s' trains the victim: heist train --defense does that, here stands what changes answers", defense_fitter(t->chain)->ops->name);
+    if ((code = checkpoint_read(&t->victim, &t->file, path, NULL))) return code;
+    if (!dataset) dataset = safetensors_meta(t->file, "dataset");
+    if (!dataset) return err_set(ERR_OPTION, "%s does not say its data set, --dataset must be given", path);
+    if ((code = dataset_open(&t->train, dataset, "train")) || (code = dataset_open(&t->test, dataset, "test"))) return code;
+    if ((code = supervised_fits(t->victim, t->test, 1))) return code;
+    return pool ? dataset_open(&t->pool, pool, "train") : OK;
+}
+
+static int commit_theft(struct theft *t, const struct attack_ops *ops, const char *clone_model, uint64_t seed)
+{
+    struct optim optim = {.batch = 128, .epochs = 10, .lr = 0.1, .momentum = 0.5, .step = 1, .gamma = 1}; /* of helper networks */
+    const struct defense_env env = {.victim = t->victim, .train = t->train, .optim = &optim, .seed = seed};
+    const int n = t->test->n;
+    double defended = 0;
+    int code = defense_open(t->chain, &env);
+    if (!code) code = evaluate_released(&defended, t->victim, t->chain, t->test);
+    if (!code) code = blackbox_open(&t->box, t->victim, t->chain, spec_int(&t->attack, "budget"));
+    if (code) return code;
+    t->curve.test = t->test;
+    const struct attack_env attack = {.target = t->box, .pool = t->pool, .seeds = ops->needs_seeds ? t->train : NULL,
+                                      .clone_model = clone_model ? clone_model : t->victim->arch, .seed = seed,
+                                      .observe = curve_observe, .observer = &t->curve};
+    if ((code = ops->run(&t->clone, &attack, &t->attack))) return code;
+    t->victim_top = mem_new((size_t)n, sizeof *t->victim_top);
+    t->clone_top = mem_new((size_t)n, sizeof *t->clone_top);
+    evaluate_classes(t->victim, t->test, t->victim_top);
+    evaluate_classes(t->clone, t->test, t->clone_top);
+    const struct ledger l = blackbox_ledger(t->box);
+    printf("victim %.4f, defended %.4f, clone last %.4f val %.4f best %.4f, fidelity %.4f, queries %lld (%lld distinct)\n",
+           evaluate_agreement(t->victim_top, t->test->labels, n), defended, evaluate_agreement(t->clone_top, t->test->labels, n),
+           curve_val(&t->curve), curve_best(&t->curve), evaluate_agreement(t->clone_top, t->victim_top, n), (long long)l.total, (long long)l.distinct);
+    return OK;
+}
+
+int cmd_steal(int argc, char **argv)
+{
+    const char *out = NULL, *attack = "knockoff", *defense = "none", *label = "soft", *pool = NULL, *dataset = NULL, *clone_model = NULL, *seed_text = "1";
+    const struct cmd_flag flags[] = {{"--attack", "SPEC", "the attack and its options, as knockoff:budget=10000:epochs=20", &attack, 0, NULL},
+        {"--pool", "SET", "the data set to query with", &pool, 0, NULL},
+        {"--defense", "SPEC", "a defense that changes answers, as mad:epsilon=1 (none)", &defense, 0, NULL},
+        {"--label", "KIND", "what is released: soft, hard or topk:k=3 (soft)", &label, 0, NULL},
+        {"--clone_model", "M", "architecture of the clone (the victim's)", &clone_model, 0, NULL},
+        {"--dataset", "SET", "the victim's data set (as its checkpoint says)", &dataset, 0, NULL},
+        {"--seed", "N", "seed of the defense and the attack (1)", &seed_text, 0, NULL},
+        {"--out", "FILE", "write the clone's checkpoint", &out, 0, NULL}, CMD_END};
+    struct cmd c = {.usage = "steal VICTIM.safetensors [--attack SPEC] [--pool SET] [--out FILE] ...", .about = "Steals one victim and says how much came along.",
+                    .flags = flags, .least = 1, .most = 1};
+    struct theft t = {0};
+    const struct attack_ops *ops = NULL;
+    uint64_t seed = 0;
+    int code = cmd_parse(&c, argc, argv);
+    if (code) return cmd_exit("steal", code);
+    code = read_seed(&seed, seed_text);
+    if (!code) code = open_theft(&t, c.word[0], dataset, attack, defense, label, pool, &ops);
+    if (!code) code = commit_theft(&t, ops, clone_model, seed);
+    if (!code && out) {
+        char *text = spec_text(&t.attack);
+        code = checkpoint_write(out, t.clone, 3, (const char *[]){"dataset", "attack", "seed"}, (const char *[]){t.train->name, text, seed_text});
+        mem_free(text);
+    }
+    theft_free(&t);
+    return cmd_exit("steal", code);
+}
+
+/* ---- eval -------------------------------------------------------------------------------------------- */
+
+/* Writes the logits [n][K] and the images [n][c][h][w] they belong to. */
+static int write_logits(const char *path, const struct model *m, const struct dataset *d)
+{
+    enum { BATCH = 256 };
+    const size_t size = shape_size(m->input);
+    float *x = mem_new((size_t)d->n * size, sizeof *x), *z = mem_new((size_t)d->n * (size_t)m->classes, sizeof *z);
+    struct tape *tape = tape_new(m, BATCH, TAPE_FORWARD);
+    dataset_batch(d, NULL, 0, d->n, x);
+    for (int i = 0; i < d->n; i += BATCH) {
+        const int n = d->n - i < BATCH ? d->n - i : BATCH;
+        memcpy(z + (size_t)i * (size_t)m->classes, model_forward(m, tape, x + (size_t)i * size, n), (size_t)n * (size_t)m->classes * sizeof *z);
+    }
+    const struct tensor tensor[] = {
+        {.name = (char[]){"logits"}, .dims = 2, .dim = {d->n, m->classes}, .count = (size_t)d->n * (size_t)m->classes, .bytes = z},
+        {.name = (char[]){"images"}, .dims = 4, .dim = {d->n, m->input.c, m->input.h, m->input.w}, .count = (size_t)d->n * size, .bytes = x}};
+    int code = safetensors_write(path, 2, tensor, 1, (const char *[]){"dataset"}, (const char *[]){d->name});
+    tape_free(tape);
+    mem_free(x);
+    mem_free(z);
+    return code;
+}
+
+int cmd_eval(int argc, char **argv)
+{
+    const char *dataset = NULL, *arch = NULL, *logits = NULL;
+    const struct cmd_flag flags[] = {{"--dataset", "SET", "the data set; its test split unless :split=train (as the checkpoint says)", &dataset, 0, NULL},
+        {"--model", "M", "architecture, for a file whose metadata does not say it", &arch, 0, NULL},
+        {"--logits", "FILE", "write logits and images as safetensors", &logits, 0, NULL}, CMD_END};
+    struct cmd c = {.usage = "eval CHECKPOINT [--dataset SET] [--logits FILE]", .about = "Test accuracy of a checkpoint.", .flags = flags, .least = 1, .most = 1};
+    struct model *m = NULL;
+    struct safetensors *file = NULL;
+    struct dataset *d = NULL;
+    int code = cmd_parse(&c, argc, argv);
+    if (code) return cmd_exit("eval", code);
+    code = checkpoint_read(&m, &file, c.word[0], arch);
+    if (!code && !dataset) dataset = safetensors_meta(file, "dataset");
+    if (!code && !dataset) code = err_set(ERR_OPTION, "%s does not say its data set, --dataset must be given", c.word[0]);
+    if (!code) code = dataset_open(&d, dataset, "test");
+    if (!code) code = supervised_fits(m, d, 1);
+    if (!code && logits) code = write_logits(logits, m, d);
+    if (!code) printf("%s: accuracy %.4f on %d images of %s\n", c.word[0], supervised_accuracy(m, d), d->n, d->name);
+    model_free(m);
+    safetensors_free(file);
+    dataset_free(d);
+    return cmd_exit("eval", code);
+}

@@ -1,0 +1,85 @@
+#include "experiments/manifest.h"
+
+#include <cjson/cJSON.h>
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "nn/blas.h"
+#include "nn/layer.h"
+#include "version.h"
+
+const char *machine_processor(char buf[128])
+{
+    char line[256];
+    FILE *f = fopen("/proc/cpuinfo", "r");
+    snprintf(buf, 128, "unknown");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "model name : %127[^\n]", buf) == 1) break;
+    if (f) fclose(f);
+    return buf;
+}
+
+static void add_machine(cJSON *root)
+{
+    char processor[128], when[32];
+    struct utsname u;
+    const time_t now = time(NULL);
+    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+    cJSON_AddStringToObject(root, "written", when);
+    cJSON *m = cJSON_AddObjectToObject(root, "machine");
+    cJSON_AddStringToObject(m, "processor", machine_processor(processor));
+    cJSON_AddNumberToObject(m, "cores", (double)sysconf(_SC_NPROCESSORS_ONLN));
+    cJSON_AddNumberToObject(m, "threads", omp_get_max_threads());
+    if (uname(&u) == 0) {
+        cJSON_AddStringToObject(m, "system", u.sysname);
+        cJSON_AddStringToObject(m, "release", u.release);
+    }
+}
+
+static void add_build(cJSON *root)
+{
+    cJSON *b = cJSON_AddObjectToObject(root, "build");
+    cJSON_AddStringToObject(b, "version", HEIST_VERSION);
+    cJSON_AddStringToObject(b, "compiler", HEIST_CC);
+    cJSON_AddStringToObject(b, "flags", HEIST_FLAGS);
+    cJSON_AddStringToObject(b, "kernels", layer_simd());
+    cJSON_AddStringToObject(b, "openblas", blas_config());
+    cJSON_AddStringToObject(b, "openblas_core", blas_core());
+    cJSON_AddStringToObject(b, "openblas_core_chosen_by", blas_choice());
+}
+
+static void add_data(cJSON *root, const struct store *store)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "data");
+    const struct dataset *d;
+    for (int i = 0; (d = store_at(store, i)); i++) {
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "name", d->name);
+        cJSON_AddNumberToObject(item, "images", d->n);
+        cJSON_AddStringToObject(item, "sha256", d->hash);
+        cJSON_AddItemToArray(list, item);
+    }
+}
+
+int manifest_write(const char *dir, const struct store *store, int argc, char *const *argv)
+{
+    cJSON *root = cJSON_CreateObject(), *command = cJSON_AddArrayToObject(root, "command");
+    for (int i = 0; i < argc; i++) cJSON_AddItemToArray(command, cJSON_CreateString(argv[i]));
+    add_build(root);
+    add_machine(root);
+    add_data(root, store);
+    char *text = cJSON_Print(root), *path = mem_print("%s/manifest.json", dir), *line = mem_print("%s\n", text);
+    int code = file_write(path, line, strlen(line));
+    cJSON_free(text);
+    cJSON_Delete(root);
+    mem_free(path);
+    mem_free(line);
+    return code;
+}

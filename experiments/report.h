@@ -1,0 +1,148 @@
+/* Reports: tables and figures from DIR/results.csv and DIR/curve.csv, and from nothing else: the same files give the
+ * same bytes. Rows that differ only in their seed become one cell: mean and 95 % interval over seeds. */
+#ifndef HEIST_EXPERIMENTS_REPORT_H
+#define HEIST_EXPERIMENTS_REPORT_H
+
+#include <stdio.h>
+
+#include "experiments/table.h"
+
+/* Writes DIR/report.md and DIR/plots/NAME.{csv,gp,svg,png}, prints the main table to `print` (may be NULL; at most 120
+ * columns). ERR_MISSING: no results.csv, or no rows in it; ERR_FORMAT; ERR_IO. Where gnuplot is not installed the
+ * tables and the plots' .csv and .gp are there all the same, and one line on stderr names the package. */
+int report_write(const char *dir, FILE *print);
+
+/* ---- statistics (report_stats.c) -------------------------------------------------------- */
+
+struct stat_mean {
+    int n;             /* values, 0: mean is NaN */
+    double mean, half; /* half the width of the 95 % interval; NaN below two values */
+};
+
+/* Mean of v[0..n) and its 95 % confidence interval by Student's t; values that are not finite are left out. */
+struct stat_mean stat_of(const double *v, int n);
+
+/* The t that a variable of Student's distribution with df degrees of freedom stays below with probability 0.975. */
+double stat_t975(int df);
+
+/* ---- short labels (report_labels.c) ----------------------------------------------------- */
+
+/* A column of results.csv that tells methods apart beside their spec. */
+struct label_extra {
+    const char *key;   /* the column; an option of this name in the spec is not shown again */
+    const char *shown; /* "pool" gives "pool=mnist"; NULL: the value alone stands behind the name */
+};
+
+/* Labels for n specs (or chains) with `extras` more values each, value [n][extras]: the name, and of options and values
+ * those that differ among the specs of this name. All labels are different. labels_free frees. */
+char **labels_new(int n, const char *const *spec, int extras, const struct label_extra *extra, const char *const *value);
+void labels_free(char **label, int n); /* accepts NULL */
+
+/* "50000" as "50k", "1500000" as "1.5M", "1234" and words as they are; mem_free frees. */
+char *label_count(const char *count);
+
+/* ---- the data (report_data.c) ----------------------------------------------------------- */
+
+enum metric {
+    METRIC_VICTIM, METRIC_DEFENDED, METRIC_L1, METRIC_FLIPS,     /* of the victim and its defense */
+    METRIC_VICTIM_S, METRIC_FIT_S, METRIC_QUERY_US,
+    METRIC_LAST, METRIC_VAL, METRIC_BEST, METRIC_RATIO, METRIC_FIDELITY, /* of the clone */
+    METRIC_TOTAL, METRIC_DISTINCT, METRIC_ATTACK_S,
+    METRICS
+};
+
+/* "88.63 ± 0.41", in the metric's unit (accuracies and shares in %, ratio and L1 as they are); "-" without a value. */
+enum { STAT_TEXT = 64 };
+const char *stat_text(char buf[STAT_TEXT], struct stat_mean s, enum metric m);
+
+/* One row of results.csv; strings belong to the table. */
+struct report_row {
+    int victim, defense, attack, seed; /* indices */
+    int key;                           /* of the curve; -1: no key */
+    const char *seed_text, *status, *error;
+    int ok;
+    int flagged, leaks;                /* ood is the attacker's pool; the pool is the victim's training set */
+    double value[METRICS];             /* NaN where there is none */
+};
+
+/* Rows of one victim, defense and attack: statistics over the seeds that are ok. */
+struct report_cell {
+    int victim, defense, attack;
+    int ok, failed, flagged, leaks;
+    int row, rows;                  /* report.row[row .. row+rows) */
+    struct stat_mean value[METRICS];
+};
+
+/* Rows of one victim and defense: statistics of METRIC_VICTIM .. METRIC_QUERY_US over seeds. */
+struct report_side {
+    int victim, defense, flagged;
+    int cell, cells;                /* report.cell[cell .. cell+cells) */
+    struct stat_mean value[METRICS];
+};
+
+/* One point of a clone's training: `x` counts epochs over the rounds of an attack that trains again and again. */
+struct report_point {
+    int key, x, round;
+    double queries, acc;
+};
+
+struct report {
+    struct table *results, *curve; /* curve NULL: no curve.csv */
+    int victims, defenses, attacks, seeds, rows, cells, sides, points;
+    int failed, repeated;               /* rows: not ok; not the first of their cell and seed */
+    char **victim, **defense, **attack; /* labels, in the order of first appearance */
+    struct report_row *row;             /* [rows] by victim, defense, attack, seed */
+    struct report_cell *cell;           /* [cells] in the same order */
+    struct report_side *side;           /* [sides] in the same order */
+    struct report_point *point;         /* [points] by key, then x */
+};
+
+/* Reads and groups; report_free frees. A key that stands there twice counts once, by its last row. */
+int report_load(struct report **out, const char *dir);
+void report_free(struct report *r); /* accepts NULL */
+
+/* NULL where there is none. */
+const struct report_cell *report_find(const struct report *r, int victim, int defense, int attack);
+
+/* Does attack `a` meet victim v at all? (Several victims need not be attacked alike.) */
+int report_attacked(const struct report *r, int victim, int attack);
+
+/* ---- tables (report_grid.c, report_markdown.c, report_text.c) --------------------------- */
+
+/* A table of text that prints aligned, as Markdown or plainly. */
+struct grid {
+    int columns, rows;
+    char **cell;  /* [rows][columns]; row 0 is the head */
+    int *span;    /* [rows] 1: the row is one text, its first cell */
+    char *align;  /* [columns] 'l' or 'r' */
+    int room;
+};
+
+struct grid *grid_new(const char *align); /* "llrr": its columns; grid_free frees */
+void grid_free(struct grid *g);           /* accepts NULL */
+void grid_row(struct grid *g);
+void grid_span(struct grid *g, const char *text);                /* a row that is one text */
+void grid_put(struct grid *g, int column, const char *text);     /* into the last row */
+void grid_markdown(const struct grid *g, FILE *f);               /* cells as they are: md_text escapes */
+void grid_text(const struct grid *g, FILE *f, int width);        /* the first column is clipped so that all fits */
+
+char *md_text(const char *text); /* one line that Markdown shows as it is; mem_free frees */
+
+void report_markdown(const struct report *r, FILE *f);
+void report_text(const struct report *r, FILE *f, const char *dir);
+
+/* ---- figures (report_plots.c, report_gnuplot.c) ----------------------------------------- */
+
+/* "clone_accuracy", or with several victims "clone_accuracy-mnist-lenet5"; mem_free frees. */
+char *plot_name(const struct report *r, const char *what, int victim);
+
+/* Is there anything to draw in it? */
+int plot_has(const struct report *r, const char *what, int victim);
+
+/* Writes the figures' data and scripts into `folder` and draws them; without gnuplot one line on stderr says so. */
+int report_plots(const struct report *r, const char *folder);
+
+/* Runs `script`, a file of `folder`, there. ERR_MISSING: gnuplot is not installed; ERR_IO with what it said. */
+int gnuplot_run(const char *folder, const char *script);
+
+#endif

@@ -1,0 +1,61 @@
+/* The figures of a report: which there are, their names, and gnuplot called for each. */
+#include <ctype.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/progress.h"
+#include "experiments/report_figure.h"
+
+char *plot_name(const struct report *r, const char *what, int victim)
+{
+    if (r->victims == 1) return mem_string(what);
+    char *slug = mem_string(r->victim[victim]), *to = slug;
+    for (const char *c = slug; *c; c++) {
+        if (isalnum((unsigned char)*c) || *c == '.') *to++ = *c;
+        else if (to > slug && to[-1] != '-') *to++ = '-';
+    }
+    while (to > slug && to[-1] == '-') to--;
+    *to = 0;
+    char *name = mem_print("%s-%d-%.60s", what, victim + 1, slug); /* the number keeps names apart */
+    mem_free(slug);
+    return name;
+}
+
+int plot_has(const struct report *r, const char *what, int victim)
+{
+    if (strcmp(what, "training_curves") == 0) return figure_has_curves(r, victim);
+    if (strcmp(what, "tradeoff") == 0) return figure_marks(r, victim) > 0;
+    return 1;
+}
+
+static int draw(const struct report *r, const char *what, int victim, const char *folder)
+{
+    char *name = plot_name(r, what, victim), *script = mem_print("%s.gp", name);
+    int code = gnuplot_run(folder, script);
+    mem_free(script);
+    mem_free(name);
+    return code;
+}
+
+int report_plots(const struct report *r, const char *folder)
+{
+    static const struct {
+        const char *name;
+        int (*write)(const struct report *, int victim, const char *folder);
+    } figures[] = {{"clone_accuracy", figure_bars}, {"training_curves", figure_curves}, {"tradeoff", figure_trade}};
+    int code = file_folder(folder), there = 1; /* there: gnuplot is */
+    for (int v = 0; v < r->victims && !code; v++)
+        for (size_t i = 0; i < sizeof figures / sizeof *figures && !code; i++) {
+            if (!plot_has(r, figures[i].name, v)) continue;
+            code = figures[i].write(r, v, folder);
+            if (code || !there) continue;
+            code = draw(r, figures[i].name, v, folder);
+            if (code != ERR_MISSING) continue;
+            progress_say("%s", err_text());
+            code = OK;
+            there = 0;
+        }
+    return code;
+}

@@ -1,0 +1,86 @@
+/* The main table, for a terminal. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "experiments/report.h"
+
+enum { TEXT_WIDTH = 120 };
+
+static const enum metric clone_metric[] = {METRIC_LAST,  METRIC_VAL,      METRIC_BEST,
+                                           METRIC_RATIO, METRIC_FIDELITY, METRIC_TOTAL};
+enum { CLONE_METRICS = sizeof clone_metric / sizeof *clone_metric };
+
+static void put_head(struct grid *g)
+{
+    static const char *const head[] = {"", "clone last", "val", "best", "of victim", "fidelity", "queries"};
+    grid_row(g);
+    for (int j = 0; j < g->columns; j++) grid_put(g, j, head[j]);
+}
+
+static void put_side(struct grid *g, const struct report *r, const struct report_side *s)
+{
+    char a[STAT_TEXT], b[STAT_TEXT], c[STAT_TEXT], d[STAT_TEXT];
+    char *text = mem_print(
+        "%s: victim %s, defended %s, L1 %s, query %s us", r->defense[s->defense],
+        stat_text(a, s->value[METRIC_VICTIM], METRIC_VICTIM), stat_text(b, s->value[METRIC_DEFENDED], METRIC_DEFENDED),
+        stat_text(c, s->value[METRIC_L1], METRIC_L1), stat_text(d, s->value[METRIC_QUERY_US], METRIC_QUERY_US));
+    grid_span(g, text);
+    mem_free(text);
+}
+
+static const char *first_error(const struct report *r, const struct report_cell *c)
+{
+    for (int i = c->row; i < c->row + c->rows; i++)
+        if (!r->row[i].ok) return *r->row[i].error ? r->row[i].error : r->row[i].status;
+    return "";
+}
+
+static void put_cell(struct grid *g, const struct report *r, const struct report_cell *c)
+{
+    char buf[STAT_TEXT];
+    char *label = mem_print("  %s%s%s", r->attack[c->attack], c->flagged ? " (*)" : "", c->leaks ? " (†)" : "");
+    if (!c->ok) {
+        char *text = mem_print("%s: failed: %s", label, first_error(r, c));
+        grid_span(g, text);
+        mem_free(text);
+    } else {
+        grid_row(g);
+        grid_put(g, 0, label);
+        for (int j = 0; j < CLONE_METRICS; j++)
+            grid_put(g, j + 1, stat_text(buf, c->value[clone_metric[j]], clone_metric[j]));
+    }
+    mem_free(label);
+}
+
+static void put_victim(const struct report *r, int victim, FILE *f)
+{
+    struct grid *g = grid_new("lrrrrrr");
+    put_head(g);
+    for (int i = 0; i < r->sides; i++) {
+        const struct report_side *s = &r->side[i];
+        if (s->victim != victim) continue;
+        put_side(g, r, s);
+        for (int k = s->cell; k < s->cell + s->cells; k++) put_cell(g, r, &r->cell[k]);
+    }
+    fprintf(f, "\n%.50s (accuracies and fidelity in %%%s)\n", r->victim[victim],
+            r->seeds > 1 ? "; mean ± 95 % interval over seeds" : "");
+    grid_text(g, f, TEXT_WIDTH);
+    grid_free(g);
+}
+
+void report_text(const struct report *r, FILE *f, const char *dir)
+{
+    int flagged = 0, leaks = 0;
+    for (int v = 0; v < r->victims; v++) put_victim(r, v, f);
+    for (int i = 0; i < r->cells; i++) {
+        flagged |= r->cell[i].flagged;
+        leaks |= r->cell[i].leaks;
+    }
+    fputc('\n', f);
+    if (flagged) fputs("(*) the defender trained on the attacker's own query pool: an upper bound of the defense\n", f);
+    if (leaks) fputs("(†) the attacker queries with the victim's own training set: an upper bound of the attack\n", f);
+    fputs(
+        "last is the headline; val is chosen by the attacker on held-out answers; best is an oracle (chosen on the test set)\n",
+        f);
+    if (r->failed) fprintf(f, "%d of %d rows failed; %s/report.md lists their errors\n", r->failed, r->rows, dir);
+}

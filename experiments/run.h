@@ -1,0 +1,17 @@
+/* Running a sweep into a folder: resumes, records each cell as it ends, and reports. */
+#ifndef HEIST_EXPERIMENTS_RUN_H
+#define HEIST_EXPERIMENTS_RUN_H
+
+#include <stdio.h>
+
+#include "experiments/sweep.h"
+
+/* Computes what DIR/results.csv does not hold yet, cell by cell, under the folder's lock. cache: folder of victims.
+ * retry: failed cells are computed again. *failed: cells of this sweep whose last row is an error; *computed: run now.
+ * ERR_LOCKED, ERR_IO, ERR_FORMAT (a results.csv that is none): what was recorded stays. */
+int run_sweep(const struct sweep *s, struct store *store, const char *dir, const char *cache, int retry, int *computed, int *failed);
+
+/* Prints the cells, their keys and an estimate of the time to `out`; those that DIR holds are marked done. */
+int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out);
+
+#endif

@@ -1,0 +1,18 @@
+/* The data sets of a run, each opened once. */
+#ifndef HEIST_EXPERIMENTS_STORE_H
+#define HEIST_EXPERIMENTS_STORE_H
+
+#include "data/dataset.h"
+
+struct store;
+
+struct store *store_new(void);
+void store_free(struct store *s); /* and every set it holds */
+
+/* As dataset_open; the set belongs to the store. */
+int store_get(const struct dataset **out, struct store *s, const char *spec, const char *split);
+
+/* The i-th set that was opened, NULL past the last: for the manifest. */
+const struct dataset *store_at(const struct store *s, int i);
+
+#endif

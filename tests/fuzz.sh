@@ -1,0 +1,67 @@
+#!/bin/sh
+# tests/fuzz.sh [TARGET...]: runs each fuzzer of tests/fuzz for FUZZ_SECONDS (600) under ASan and UBSan.
+# What it has learnt stays in build/fuzz/corpus; an input that fails stays in build/fuzz/fault. Last line: N passed, N failed.
+cd "$(dirname "$0")/.." || exit 1
+seconds=${FUZZ_SECONDS:-600}
+sh base/deps.sh install-fuzz || exit 1
+CC=${FUZZ_CC:-clang}
+out=build/fuzz
+mkdir -p "$out/fault"
+passed=0 failed=0
+
+needs() { # TARGET: what it is linked with, beside base
+    case $1 in
+    idx) echo "data/gz.c data/idx.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -lz -lm" ;;
+    safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
+    table) echo "experiments/table.c -lcsv -lm" ;;
+    spec) echo "-lm" ;;
+    esac
+}
+
+seeds() { # TARGET FOLDER: small valid inputs to begin with
+    case $1 in
+    idx)
+        printf '\000\000\000\010\003\000\000\000\001\000\000\000\002\000\000\000\002abcd' >"$2/images"
+        printf '\001\000\000\010\004\000\000\000\001\000\000\000\001\000\000\000\002\000\000\000\002abcd' >"$2/channels"
+        printf '\002\000\000\010\001\000\000\000\003\001\002\003' >"$2/labels"
+        { printf '\000'; printf '\000\000\010\003\000\000\000\001\000\000\000\002\000\000\000\002abcd' | gzip -n; } >"$2/gzip" ;;
+    safetensors)
+        printf 'Z\000\000\000\000\000\000\000{"__metadata__":{"arch":"mlp"},"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}    12345678' >"$2/one"
+        printf 'B\000\000\000\000\000\000\000{"n":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}             12345678' >"$2/scalar"
+        for f in tests/golden/*.safetensors; do
+            [ ! -e "$f" ] || [ "$(wc -c <"$f")" -gt 60000 ] || cp "$f" "$2"
+        done ;;
+    table)
+        printf 'key,acc,text\na,0.5,"x, y"\nb,,"two\nlines"\n' >"$2/rows"
+        printf 'key,acc\r\na,1e-3\r\nb,0.' >"$2/torn" ;;
+    spec)
+        printf 'mad:n=3:eps=0.50:kind=hard:text=a b+two:preset=paper' >"$2/chain"
+        { printf 'mad:preset=paper'; seq 47 | sed 's/.*/:k&=1/' | tr -d '\n'; } >"$2/full"
+        printf 'mnist:eps=5e-1' >"$2/number" ;;
+    esac
+}
+
+fuzz() { # TARGET
+    corpus=$out/corpus/$1
+    mkdir -p "$corpus"
+    seeds "$1" "$corpus"
+    # shellcheck disable=SC2046 # a list of files and libraries
+    $CC -std=c11 -D_GNU_SOURCE -I. -g -O1 -Wno-source-uses-openmp -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+        "tests/fuzz/$1.c" base/*.c $(needs "$1") -lmd -o "$out/$1" || return 1
+    echo "fuzzing $1 for $seconds s"
+    "$out/$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+        -artifact_prefix="$out/fault/$1-" "$corpus" >"$out/$1.log" 2>&1
+}
+
+for target in ${*:-idx safetensors spec table}; do
+    if fuzz "$target"; then
+        passed=$((passed + 1))
+        echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log") inputs, no fault"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $target: see $out/$target.log and $out/fault"
+        grep -E 'ERROR|SUMMARY|not true|runtime error|Test unit written' "$out/$target.log"
+    fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,0 +1,494 @@
+/* golden_check DIR: computes every golden case of a folder and compares. A line for each expected tensor,
+ *
+ *     FILE NAME rel_err=VALUE            (FAIL behind it where the tolerance is exceeded)
+ *
+ * and exit status 1 where one fails. The format of the files, and the error, are specified in
+ * tests/golden/make_golden.py: |got - want| / (|want| + 0.01 |group|), L2 norms, the group being all tensors of one loss or
+ * of the state. Large networks store no weights: fill() makes them, and large results are summarised by two numbers. */
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attacker/jbda.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+#include "defenses/defense.h"
+#include "defenses/ini_step.h"
+#include "defenses/mad.h"
+#include "nn/arch.h"
+#include "nn/loss.h"
+#include "nn/optim.h"
+#include "nn/safetensors.h"
+
+enum { SUMMARY_ABOVE = 64, RESULTS = 2048 };
+
+/* One file under check. */
+struct golden {
+    const char *name; /* of the file */
+    struct safetensors *f;
+    uint64_t seed;    /* of fill(); */
+    int filled;       /* 1: weights and images come from fill() */
+    int n;            /* expected tensors compared so far */
+    struct compared {
+        const char *name;
+        double gap, want, size; /* norms: of the difference, of the expectation, of the group */
+    } result[RESULTS];
+};
+
+/* ---- fill() ----------------------------------------------------------------------------------- */
+
+/* Where the numbers of a name begin: hash(name) + seed. */
+static uint64_t start(uint64_t seed, const char *name)
+{
+    return rng_hash(name) + seed;
+}
+
+/* The i-th double in [0,1) from there: splitmix64. */
+static double unit(uint64_t from, size_t i)
+{
+    uint64_t z = from + (uint64_t)(i + 1) * 0x9E3779B97F4A7C15u;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    z = z ^ (z >> 31);
+    return (double)(z >> 11) * 0x1p-53;
+}
+
+static void fill_images(const struct golden *g, const char *name, size_t n, double scale, float *out)
+{
+    const uint64_t from = start(g->seed, name);
+    for (size_t i = 0; i < n; i++) out[i] = (float)(scale * (2 * unit(from, i) - 1) * sqrt(3));
+}
+
+struct filling {
+    const struct golden *g;
+    const struct model *m;
+    const char *prefix;
+};
+
+/* Batch norm's scale has no input dimension: its weight is a vector. */
+static void fill_tensor(void *ctx, const char *name, const struct param *p, float *values)
+{
+    const struct filling *c = ctx;
+    char full[160];
+    const char *leaf = strrchr(name, '.') + 1;
+    const int shift = strcmp(leaf, "bias") == 0 || strcmp(leaf, "running_mean") == 0;
+    const double bound = sqrt(3.0 / ((double)p->size / p->dim[0]));
+    snprintf(full, sizeof full, "%s.%s", c->prefix, name);
+    const uint64_t from = start(c->g->seed, full);
+    for (size_t i = 0; i < p->size; i++) {
+        const double u = unit(from, i);
+        values[i] = (float)(shift ? 0.4 * u - 0.2 : p->dims == 1 ? 0.5 + u : (2 * u - 1) * bound);
+    }
+}
+
+/* ---- reading a case ----------------------------------------------------------------------------- */
+
+static const char *meta(const struct golden *g, const char *key, const char *otherwise)
+{
+    const char *v = safetensors_meta(g->f, key);
+    return v ? v : otherwise;
+}
+
+static double meta_number(const struct golden *g, const char *key, double otherwise)
+{
+    const char *v = safetensors_meta(g->f, key);
+    return v ? strtod(v, NULL) : otherwise;
+}
+
+static int is(const struct golden *g, const char *key, const char *otherwise, const char *value)
+{
+    return strcmp(meta(g, key, otherwise), value) == 0;
+}
+
+/* The numbers of a tensor, *count of them; mem_free frees. NULL: there is none. */
+static float *floats(const struct golden *g, const char *name, size_t *count)
+{
+    const struct tensor *t = safetensors_find(g->f, name);
+    if (!t) return NULL;
+    float *v = mem_new(t->count, sizeof *v);
+    if (tensor_floats(t, v)) exit(fprintf(stderr, "%s: %s\n", g->name, err_text()) ? 1 : 1);
+    if (count) *count = t->count;
+    return v;
+}
+
+static int *integers(const struct golden *g, const char *name, size_t *count)
+{
+    float *v = floats(g, name, count);
+    int *out = mem_new(*count, sizeof *out);
+    for (size_t i = 0; i < *count; i++) out[i] = (int)v[i];
+    mem_free(v);
+    return out;
+}
+
+static float *images(const struct golden *g, const char *name, size_t numbers)
+{
+    float *x = floats(g, name, NULL);
+    if (x) return x;
+    x = mem_new(numbers, sizeof *x);
+    fill_images(g, name, numbers, 1, x);
+    return x;
+}
+
+static int network(struct model **m, const struct golden *g, const char *prefix)
+{
+    const char *name = meta(g, "model", "lenet5");
+    const int rgb = strcmp(name, "lenet5") != 0; /* the format: lenet5 is 1x28x28, all else 3x32x32 */
+    const struct shape in = rgb ? (struct shape){3, 32, 32, ROWS} : (struct shape){1, 28, 28, ROWS};
+    char dotted[64];
+    int code = model_new(m, strcmp(name, "lenet5c") ? name : "lenet5", in, 10);
+    if (code) return code;
+    snprintf(dotted, sizeof dotted, "%s.", prefix);
+    if (!g->filled) return checkpoint_fill(*m, g->f, dotted, g->name);
+    struct filling c = {g, *m, prefix};
+    model_visit(*m, &c, fill_tensor);
+    return OK;
+}
+
+/* ---- comparing ----------------------------------------------------------------------------------- */
+
+/* "expect.grad.ood.conv1.weight" -> the length of "expect.grad.ood." ; tensors of one group share so much */
+static size_t group_length(const char *name)
+{
+    static const char *const states[] = {"expect.pcgrad.", "expect.total.", "expect.victim_after.", "expect.net."};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strncmp(name, states[i], strlen(states[i])) == 0) return strlen(states[i]);
+    if (strncmp(name, "expect.grad.", 12) == 0) return 12 + strcspn(name + 12, ".") + 1;
+    return strlen(name);
+}
+
+/* got [n] against the tensor of this name, where the file has it. */
+static void compare(struct golden *g, const char *name, const float *got, size_t n)
+{
+    size_t count = 0;
+    const struct tensor *t = safetensors_find(g->f, name);
+    if (!t || g->n == RESULTS) return;
+    float *want = floats(g, name, &count);
+    double gap = 0, size = 0, summary[2] = {0};
+    const uint64_t from = start(g->seed + 1, name);
+    const int summarised = g->filled && n > SUMMARY_ABOVE;
+    if (count != (summarised ? 2 : n)) exit(fprintf(stderr, "%s: %s: found %zu numbers, computed %zu\n", g->name, name, count, n) ? 1 : 1);
+    for (size_t i = 0; summarised && i < n; i++) {
+        summary[0] += (double)got[i] * (2 * unit(from, i) - 1);
+        summary[1] += (double)got[i] * (double)got[i];
+    }
+    summary[1] = sqrt(summary[1]);
+    for (size_t i = 0; i < count; i++) {
+        const double v = summarised ? summary[i] : (double)got[i];
+        gap += (v - (double)want[i]) * (v - (double)want[i]);
+        size += (double)want[i] * (double)want[i];
+    }
+    g->result[g->n++] = (struct compared){t->name, sqrt(gap), sqrt(size), 0};
+    mem_free(want);
+}
+
+struct comparing {
+    struct golden *g;
+    const char *prefix;
+    const struct model *m;
+    const float *flat; /* a block of parameters; NULL: the model's own state */
+    int stats;         /* compare running statistics too */
+};
+
+static void compare_one(void *ctx, const char *name, const struct param *p, float *values)
+{
+    struct comparing *c = ctx;
+    char full[160];
+    int stat;
+    const struct param *known = model_param(c->m, name, &stat);
+    if (stat && !c->stats) return;
+    snprintf(full, sizeof full, "%s.%s", c->prefix, name);
+    compare(c->g, full, c->flat ? c->flat + known->at : values, p->size);
+}
+
+static void compare_block(struct golden *g, const char *prefix, const struct model *m, const float *flat)
+{
+    struct comparing c = {g, prefix, m, flat, flat == NULL};
+    model_visit(m, &c, compare_one);
+}
+
+/* ---- the cases -------------------------------------------------------------------------------------- */
+
+static struct ini_options ini_options(const struct golden *g)
+{
+    return (struct ini_options){
+        .weight = {1, meta_number(g, "beta", 0), meta_number(g, "gamma", 0.3), meta_number(g, "delta", 1), meta_number(g, "epsilon", 1000)},
+        .kl = is(g, "loss", "l1", "kl"), .entropy = is(g, "loss", "l1", "entropy"), .ce = is(g, "grad_loss", "kl", "ce"),
+        .pcgrad = is(g, "pcgrad", "1", "1"), .merge_sum = is(g, "merge", "mean", "sum")};
+}
+
+static int case_ini(struct golden *g)
+{
+    static const char *const term[INI_TERMS] = {"benign", "id", "ood", "grad_id", "grad_ood"};
+    struct model *v = NULL, *s = NULL;
+    int code = network(&v, g, "victim");
+    if (!code) code = network(&s, g, "student");
+    if (code) return code;
+    const struct ini_options o = ini_options(g);
+    size_t n = 0;
+    int *y = integers(g, "id_labels", &n);
+    float *id = images(g, "id_images", n * shape_size(v->input)), *ood = images(g, "ood_images", n * shape_size(v->input));
+    float *grad = mem_new(v->params, sizeof *grad);
+    struct ini_step *step = ini_step_new(v, s, &o, (int)n);
+    double loss[INI_TERMS];
+    char name[64];
+    ini_step_losses(step, id, y, ood, (int)n, loss);
+    compare_block(g, "expect.victim_after", v, NULL);
+    for (int t = 0; t < INI_TERMS; t++) {
+        if (o.weight[t] == 0) continue;
+        const float value = (float)loss[t];
+        snprintf(name, sizeof name, "expect.loss.%s", term[t]);
+        compare(g, name, &value, 1);
+        memset(grad, 0, v->params * sizeof *grad);
+        ini_step_gradient(step, (enum ini_term)t, grad);
+        snprintf(name, sizeof name, "expect.grad.%s", term[t]);
+        compare_block(g, name, v, grad);
+    }
+    memset(grad, 0, v->params * sizeof *grad);
+    ini_step_merge(step, NULL, grad);
+    const double clip = meta_number(g, "clip", 0);
+    if (clip > 0) optim_clip(v->params, grad, clip);
+    compare_block(g, o.pcgrad ? "expect.pcgrad" : "expect.total", v, grad);
+    ini_step_free(step);
+    model_free(v);
+    model_free(s);
+    mem_free(y);
+    mem_free(id);
+    mem_free(ood);
+    mem_free(grad);
+    return OK;
+}
+
+/* Soft targets of a filled file: softmax(2 fill("targets", image kind)). */
+static float *targets(const struct golden *g, size_t n)
+{
+    float *q = floats(g, "targets", NULL);
+    if (q || !g->filled) return q;
+    q = mem_new(n * 10, sizeof *q);
+    fill_images(g, "targets", n * 10, 2, q);
+    softmax_rows(q, (int)n, 10, q);
+    return q;
+}
+
+static int case_train(struct golden *g)
+{
+    struct model *m = NULL;
+    int code = network(&m, g, "net");
+    if (code) return code;
+    size_t n = 0;
+    const int batch = (int)meta_number(g, "batch", 1), steps = (int)meta_number(g, "steps", 1), soft = is(g, "loss", "ce", "kl");
+    const struct optim o = {.lr = meta_number(g, "lr", 0.1), .momentum = meta_number(g, "momentum", 0), .weight_decay = meta_number(g, "weight_decay", 0)};
+    int *y = integers(g, "labels", &n);
+    const size_t d = shape_size(m->input);
+    float *x = images(g, "images", n * d), *q = soft ? targets(g, n) : NULL;
+    float *grad = mem_new(m->params, sizeof *grad), *v = mem_new(m->params, sizeof *v), *dz = mem_new((size_t)batch * 10, sizeof *dz);
+    float *loss = mem_new((size_t)steps, sizeof *loss);
+    struct tape *t = tape_new(m, batch, TAPE_BACKWARD);
+    tape_train(t, m->stat);
+    for (int i = 0; i < steps; i++) {
+        const float *z = model_forward(m, t, x + (size_t)(i * batch) * d, batch);
+        loss[i] = (float)(soft ? loss_kl(z, q + i * batch * 10, batch, 10, 1, dz) : loss_ce(z, y + i * batch, batch, 10, 1, dz));
+        memset(grad, 0, m->params * sizeof *grad);
+        model_backward(m, t, dz, grad, NULL);
+        optim_step(&o, o.lr, m->params, m->w, grad, v);
+    }
+    compare(g, "expect.loss", loss, (size_t)steps);
+    compare_block(g, "expect.net", m, NULL);
+    tape_train(t, NULL);
+    compare(g, "expect.logits", model_forward(m, t, x, batch), (size_t)batch * 10);
+    tape_free(t);
+    model_free(m);
+    mem_free(y);
+    mem_free(x);
+    mem_free(q);
+    mem_free(grad);
+    mem_free(v);
+    mem_free(dz);
+    mem_free(loss);
+    return OK;
+}
+
+static int case_jbda(struct golden *g)
+{
+    struct model *m = NULL;
+    int code = network(&m, g, "net");
+    if (code) return code;
+    size_t n = 0, channels = (size_t)m->input.c;
+    int *y = integers(g, "labels", &n);
+    const size_t d = shape_size(m->input), plane = d / channels;
+    float *x = floats(g, "images", NULL), *dz = mem_new(n * 10, sizeof *dz), *dx = mem_new(n * d, sizeof *dx);
+    float *mean = floats(g, "mean", NULL), *std = floats(g, "std", NULL), *moved = mem_new(n * d, sizeof *moved);
+    if (!x) {
+        const int rgb = channels == 3;
+        const float m3[] = {0.4914f, 0.4822f, 0.4465f}, s3[] = {0.2023f, 0.1994f, 0.2010f}, m1[] = {0.1307f}, s1[] = {0.3081f};
+        mean = mem_new(channels, sizeof *mean);
+        std = mem_new(channels, sizeof *std);
+        memcpy(mean, rgb ? m3 : m1, channels * sizeof *mean);
+        memcpy(std, rgb ? s3 : s1, channels * sizeof *std);
+        x = mem_new(n * d, sizeof *x);
+        for (size_t i = 0; i < n * d; i++)
+            x[i] = (float)((unit(start(g->seed, "images"), i) - (double)mean[i / plane % channels]) / (double)std[i / plane % channels]);
+    }
+    struct tape *t = tape_new(m, (int)n, TAPE_BACKWARD);
+    float low[4], high[4], step[4];
+    for (size_t c = 0; c < channels; c++) {
+        low[c] = (0 - mean[c]) / std[c];
+        high[c] = (1 - mean[c]) / std[c];
+        step[c] = (float)meta_number(g, "lambda", 0.1);
+    }
+    jbda_step(m, t, JBDA_LOGIT_UP, x, y, (int)n, step, NULL, NULL, low, high, dz, dx, moved);
+    compare(g, "expect.input_gradient", dx, n * d);
+    compare(g, "expect.augmented", moved, n * d);
+    tape_free(t);
+    model_free(m);
+    mem_free(y);
+    mem_free(x);
+    mem_free(dz);
+    mem_free(dx);
+    mem_free(mean);
+    mem_free(std);
+    mem_free(moved);
+    return OK;
+}
+
+static void mad_answers(struct golden *g, const char *star_name, const char *answer, enum mad_oracle oracle, const float *y, const float *p, size_t n, int k)
+{
+    float *star = mem_new(n * (size_t)k, sizeof *star), *q = mem_new(n * (size_t)k, sizeof *q);
+    for (size_t i = 0; i < n; i++) mad_star(&(struct mad_objective){k, 0, p + i * (size_t)k, y + i * (size_t)k, NULL}, oracle, 0, star + i * (size_t)k);
+    compare(g, star_name, star, n * (size_t)k);
+    for (int t = 0; t < g->f->n; t++) { /* expect.mad.l1.0.5: every ball and radius that the file has */
+        const char *name = g->f->tensor[t].name;
+        char ball[3];
+        double epsilon;
+        if (strncmp(name, answer, strlen(answer)) || sscanf(name + strlen(answer), ".%2[l12].%lf", ball, &epsilon) != 2) continue;
+        for (size_t i = 0; i < n; i++)
+            mad_mix(k, y + i * (size_t)k, star + i * (size_t)k, epsilon, strcmp(ball, "l2") ? MAD_L1 : MAD_L2, q + i * (size_t)k);
+        compare(g, name, q, n * (size_t)k);
+    }
+    mem_free(star);
+    mem_free(q);
+}
+
+static int case_mad(struct golden *g)
+{
+    size_t count = 0;
+    float *y = floats(g, "posteriors", &count), *p = floats(g, "proxy_posteriors", NULL);
+    const int k = (int)safetensors_find(g->f, "posteriors")->dim[1];
+    mad_answers(g, "expect.ystar", "expect.mad", MAD_EXTREME, y, p, count / (size_t)k, k);
+    mad_answers(g, "expect.ystar_argmax", "expect.mad_argmax", MAD_ARGMAX, y, p, count / (size_t)k, k);
+    mem_free(y);
+    mem_free(p);
+    return OK;
+}
+
+static int case_reverse_sigmoid(struct golden *g)
+{
+    size_t count = 0;
+    float *y = floats(g, "posteriors", &count), *q = mem_new(count, sizeof *q);
+    const int k = (int)safetensors_find(g->f, "posteriors")->dim[1];
+    int code = OK;
+    for (int t = 0; t < g->f->n && !code; t++) {
+        double beta, gamma;
+        char chain[96];
+        struct defense *d;
+        if (sscanf(g->f->tensor[t].name, "expect.beta%lf.gamma%lf", &beta, &gamma) != 2) continue;
+        snprintf(chain, sizeof chain, "reverse-sigmoid:beta=%.9g:gamma=%.9g", beta, gamma);
+        if ((code = defense_parse(&d, chain)) || (code = defense_open(d, &(struct defense_env){0}))) break;
+        code = defense_answer(d, NULL, y, q, (int)(count / (size_t)k), k);
+        compare(g, g->f->tensor[t].name, q, count);
+        defense_free(d);
+    }
+    mem_free(y);
+    mem_free(q);
+    return code;
+}
+
+/* ---- files --------------------------------------------------------------------------------------------- */
+
+static double tolerance(const struct golden *g, const char *name)
+{
+    const int lenet = strncmp(meta(g, "model", "lenet5"), "lenet5", 6) == 0;
+    return lenet || strncmp(name, "expect.loss.", 12) == 0 ? 1e-4 : 2e-2;
+}
+
+/* Prints a line a tensor; the number that failed, counting expected tensors that nothing computed. */
+static int judge(struct golden *g)
+{
+    int failed = 0, expected = 0;
+    for (int i = 0; i < g->n; i++) {
+        struct compared *c = &g->result[i];
+        double group = 0;
+        for (int j = 0; j < g->n; j++)
+            if (group_length(g->result[j].name) == group_length(c->name) && strncmp(g->result[j].name, c->name, group_length(c->name)) == 0)
+                group += g->result[j].want * g->result[j].want;
+        const double error = c->gap / (c->want + 0.01 * sqrt(group) + 1e-300);
+        const int bad = !(error <= tolerance(g, c->name));
+        printf("%s %s rel_err=%.3g%s\n", g->name, c->name, error, bad ? " FAIL" : "");
+        failed += bad;
+    }
+    for (int t = 0; t < g->f->n; t++) expected += strncmp(g->f->tensor[t].name, "expect.", 7) == 0;
+    if (expected != g->n) printf("%s: %d expected tensors, %d computed FAIL\n", g->name, expected, g->n);
+    return failed + (expected != g->n);
+}
+
+/* The number of failures; -1: the case needs a network that this build does not have. */
+static int check_file(const char *dir, const char *name)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct golden *g);
+    } cases[] = {{"ini", case_ini}, {"train", case_train}, {"jbda", case_jbda}, {"mad", case_mad}, {"reverse_sigmoid", case_reverse_sigmoid}};
+    struct golden *g = mem_new(1, sizeof *g);
+    char *path = mem_print("%s/%s", dir, name);
+    int failed = 1, code = safetensors_read(&g->f, path);
+    const struct arch *arch;
+    g->name = name;
+    if (code) goto out;
+    const char *model = meta(g, "model", "lenet5");
+    if (strcmp(model, "lenet5c") && arch_find(&arch, model)) {
+        printf("%s skipped: network %s is not in this build\n", name, model);
+        failed = -1;
+        goto out;
+    }
+    g->filled = safetensors_meta(g->f, "fill.seed") != NULL;
+    g->seed = g->filled ? strtoull(meta(g, "fill.seed", "0"), NULL, 10) : 0;
+    code = err_set(ERR_FORMAT, "%s: unknown case '%s'", name, meta(g, "case", ""));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (is(g, "case", "", cases[i].name)) code = cases[i].run(g);
+    if (!code) failed = judge(g);
+out:
+    if (code) printf("%s FAIL: %s\n", name, err_text());
+    safetensors_free(g->f);
+    mem_free(path);
+    mem_free(g);
+    return failed;
+}
+
+static int golden_file(const struct dirent *e)
+{
+    const char *dot = strrchr(e->d_name, '.');
+    return dot && strcmp(dot, ".safetensors") == 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct dirent **list;
+    int files = 0, skipped = 0, failed = 0;
+    const int n = argc == 2 ? scandir(argv[1], &list, golden_file, alphasort) : -1;
+    if (n <= 0) {
+        fprintf(stderr, argc == 2 ? "golden_check: %s: found no *.safetensors\n" : "usage: golden_check DIR\n", argc == 2 ? argv[1] : "");
+        return 2;
+    }
+    for (int i = 0; i < n; i++) {
+        const int bad = check_file(argv[1], list[i]->d_name);
+        if (bad < 0) skipped++;
+        else files++;
+        if (bad > 0) failed++;
+        free(list[i]);
+    }
+    free(list);
+    printf("%d files passed, %d failed, %d skipped\n", files - failed, failed, skipped);
+    return failed || files == 0;
+}

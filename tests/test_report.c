@@ -1,0 +1,559 @@
+/* Reports: statistics by hand, labels, the numbers in the tables, the same bytes from the same files, what is missing. */
+#include <glob.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "experiments/report.h"
+#include "tests/check.h"
+
+static char root[] = "/tmp/heist-report-XXXXXX", dir[64];
+
+/* ---- helpers ---------------------------------------------------------------------------- */
+
+static void put(const char *name, const char *text)
+{
+    char *path = mem_print("%s/%s", dir, name);
+    CHECK_OK(file_write(path, text, strlen(text)));
+    mem_free(path);
+}
+
+/* A file below dir; mem_free frees. "" where there is none. */
+static char *get(const char *name)
+{
+    char *path = mem_print("%s/%s", dir, name), *text = NULL;
+    size_t size;
+    if (file_read(&text, &size, path)) text = mem_string("");
+    mem_free(path);
+    return text;
+}
+
+static int exists(const char *name)
+{
+    char *path = mem_print("%s/%s", dir, name);
+    int there = file_exists(path);
+    mem_free(path);
+    return there;
+}
+
+static void remove_all(const char *pattern)
+{
+    char *path = mem_print("%s/%s", dir, pattern);
+    glob_t g;
+    if (glob(path, 0, NULL, &g) == 0) {
+        for (size_t i = 0; i < g.gl_pathc; i++) unlink(g.gl_pathv[i]);
+        globfree(&g);
+    }
+    mem_free(path);
+}
+
+static void clear(void)
+{
+    remove_all("plots/*");
+    remove_all("*.csv");
+    remove_all("*.md");
+}
+
+static void has(const char *text, const char *part, int line)
+{
+    if (strstr(text, part)) return;
+    check_bad++;
+    printf("%s:%d: '%s' is missing in:\n%s\n", __FILE__, line, part, text);
+}
+#define HAS(text, part) has(text, part, __LINE__)
+
+/* The report of dir's files as printed; free() frees. Without gnuplot, which most tests do not need and which takes time. */
+static char *printed(int draw)
+{
+    char *text = NULL, *path = mem_string(getenv("PATH"));
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!draw) setenv("PATH", "/nonexistent", 1);
+    int quiet = draw ? -1 : dup(2); /* the line that says so is tested elsewhere */
+    if (!draw && !freopen("/dev/null", "w", stderr)) abort();
+    CHECK_OK(report_write(dir, f));
+    if (!draw) {
+        fflush(stderr);
+        dup2(quiet, 2);
+        close(quiet);
+    }
+    setenv("PATH", path, 1);
+    mem_free(path);
+    fclose(f);
+    return text;
+}
+
+static const char head[] =
+    "key,dataset,model,defense,attack,pool,ood,ood_is_pool,label,budget,seed,status,error,victim_acc,defended_acc,"
+    "mean_l1,clone_acc_last,clone_acc_val,clone_acc_best,clone_ratio,fidelity,queries_total,queries_distinct,query_us\n";
+
+/* Two defenses (one with two OOD sets) by two attacks by three seeds. */
+static char *sample(void)
+{
+    static const char *const defense[3][4] = {{"none", "", "0", "0.99"},
+                                              {"ini:gamma=0.3:beta=0", "strokes:n=5:seed=0", "0", "0.98"},
+                                              {"ini:gamma=0.3:beta=0", "fashion-mnist:split=train", "1", "0.97"}};
+    static const char *const label[2] = {"soft", "hard"};
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    fputs(head, f);
+    for (int s = 1; s <= 3; s++)
+        for (int d = 0; d < 3; d++)
+            for (int a = 0; a < 2; a++)
+                fprintf(
+                    f,
+                    "k%d%d%d,mnist:split=train,lenet5,%s,knockoff:epochs=10,fashion-mnist:split=train,%s,%s,%s,50000,%d,ok,,%s,%s,"
+                    "%d,%.4f,%.4f,%.4f,%.3f,0.5,50000,49999,12.25\n",
+                    s, d, a, defense[d][0], defense[d][1], defense[d][2], label[a], s, defense[d][3], defense[d][3], d,
+                    0.9 - 0.2 * d - 0.1 * a + 0.01 * s, 0.9 - 0.2 * d, 0.95 - 0.2 * d, 0.7);
+    fclose(f);
+    return text;
+}
+
+static void put_sample(void)
+{
+    char *text = sample();
+    clear();
+    put("results.csv", text);
+    put("curve.csv", "key,queries,epoch,clone_acc\nk100,0,1,0.5\nk100,0,2,0.6\nk200,0,1,0.7\nk200,0,2,0.6\nk999,0,1,0.1\n");
+    free(text);
+}
+
+/* ---- statistics ------------------------------------------------------------------------- */
+
+static void students_t(void)
+{
+    static const struct {
+        int df;
+        double t;
+    } table[] = {/* any printed table */
+                 {1, 12.7062}, {2, 4.3027},  {3, 3.1824},  {4, 2.7764},   {5, 2.5706},
+                 {9, 2.2622},  {10, 2.2281}, {30, 2.0423}, {120, 1.9799}, {100000, 1.9600}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) CHECK_NEAR(stat_t975(table[i].df), table[i].t, 1e-4);
+}
+
+static void intervals_by_hand(void)
+{
+    const double three[] = {1, NAN, 2, 3, INFINITY}, two[] = {0.5, 0.7}, same[] = {4, 4, 4, 4};
+    struct stat_mean s = stat_of(three, 5);
+    CHECK_INT(s.n, 3);
+    CHECK_NEAR(s.mean, 2, 1e-12);
+    CHECK_NEAR(s.half, 2.484138, 1e-5); /* 4.302653 * 1 / sqrt(3) */
+    s = stat_of(two, 2);
+    CHECK_NEAR(s.mean, 0.6, 1e-12);
+    CHECK_NEAR(s.half, 1.270620, 1e-5); /* 12.70620 * 0.1414214 / sqrt(2) */
+    s = stat_of(same, 4);
+    CHECK_NEAR(s.half, 0, 0);
+    s = stat_of(same, 1);
+    CHECK_NEAR(s.mean, 4, 0);
+    CHECK(isnan(s.half));
+    s = stat_of(three + 1, 1);
+    CHECK_INT(s.n, 0);
+    CHECK(isnan(s.mean));
+}
+
+static void numbers_as_text(void)
+{
+    char buf[STAT_TEXT];
+    CHECK_STR(stat_text(buf, (struct stat_mean){3, 0.8863, 0.00414}, METRIC_LAST), "88.63 ± 0.41");
+    CHECK_STR(stat_text(buf, (struct stat_mean){1, 0.8863, NAN}, METRIC_LAST), "88.63");
+    CHECK_STR(stat_text(buf, (struct stat_mean){0, NAN, NAN}, METRIC_LAST), "-");
+    CHECK_STR(stat_text(buf, (struct stat_mean){3, 50000, 0}, METRIC_TOTAL), "50,000");
+    CHECK_STR(stat_text(buf, (struct stat_mean){1, 999, NAN}, METRIC_TOTAL), "999");
+    CHECK_STR(stat_text(buf, (struct stat_mean){1, 1234567, NAN}, METRIC_DISTINCT), "1,234,567");
+    CHECK_STR(stat_text(buf, (struct stat_mean){2, 0.5, 0.25}, METRIC_RATIO), "0.500 ± 0.250");
+    CHECK_STR(stat_text(buf, (struct stat_mean){1, 12.25, NAN}, METRIC_QUERY_US), "12.2");
+}
+
+/* ---- labels ----------------------------------------------------------------------------- */
+
+static void check_labels(int n, const char *const *spec, int extras, const struct label_extra *extra,
+                         const char *const *value, const char *const *want)
+{
+    char **label = labels_new(n, spec, extras, extra, value);
+    for (int i = 0; i < n; i++) CHECK_STR(label[i], want[i]);
+    labels_free(label, n);
+}
+
+static void labels_show_what_differs(void)
+{
+    static const char *const spec[] = {"mad:epsilon=0.5:oracle=argmax", "mad:epsilon=1:oracle=argmax", "none",
+                                       "ini:a=1+topk:k=3", "ini:a=1+topk:k=5"};
+    static const char *const want[] = {"mad epsilon=0.5", "mad epsilon=1", "none", "ini+topk k=3", "ini+topk k=5"};
+    check_labels(5, spec, 0, NULL, NULL, want);
+    check_labels(1, spec, 0, NULL, NULL, (const char *const[]){"mad"});
+}
+
+static void labels_with_columns(void)
+{
+    static const struct label_extra extra[] = {{"label", NULL}, {"budget", NULL}, {"pool", "pool"}};
+    static const char *const spec[] = {"knockoff:budget=1000:lr=1", "knockoff:budget=50000:lr=1",
+                                       "knockoff:budget=50000:lr=1", "jbda"};
+    static const char *const value[] = {"soft", "1k",  "mnist", "soft", "50k", "mnist",
+                                        "soft", "50k", "noise", "hard", "1k",  ""};
+    static const char *const want[] = {"knockoff 1k pool=mnist", "knockoff 50k pool=mnist", "knockoff 50k pool=noise",
+                                       "jbda"};
+    check_labels(4, spec, 3, extra, value, want);
+}
+
+static void labels_are_unique_whatever_comes(void)
+{
+    static const char *const spec[] = {"none", "none", "a:=", "", "x\ny", "none"};
+    static const char *const want[] = {"none", "none #2", "a:=", "?", "x y", "none #3"};
+    check_labels(6, spec, 0, NULL, NULL, want);
+    static const char *const optional[] = {"a", "a:k=1"}, *const shown[] = {"a", "a k=1"};
+    check_labels(2, optional, 0, NULL, NULL, shown);
+}
+
+static void counts_are_short(void)
+{
+    static const char *const pair[][2] = {{"50000", "50k"},  {"1500", "1.5k"},    {"1234", "1234"}, {"100", "100"},
+                                          {"2000000", "2M"}, {"1500000", "1.5M"}, {"1e4", "10k"},   {"all", "all"},
+                                          {"", ""},          {"0.5", "0.5"}};
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
+        char *text = label_count(pair[i][0]);
+        CHECK_STR(text, pair[i][1]);
+        mem_free(text);
+    }
+}
+
+static void markdown_is_escaped(void)
+{
+    char *text = md_text("a|b*c_d\n<x>");
+    CHECK_STR(text, "a\\|b\\*c\\_d \\<x\\>");
+    mem_free(text);
+}
+
+/* ---- reports ---------------------------------------------------------------------------- */
+
+static void expected_numbers(void)
+{
+    put_sample();
+    char *text = printed(0), *md = get("report.md"), *bars = get("plots/clone_accuracy.csv"),
+         *trade = get("plots/tradeoff.csv");
+    /* seeds give 0.91, 0.92, 0.93: mean 0.92, sd 0.01, half 4.302653 * 0.01 / sqrt(3) = 0.02484 */
+    HAS(md, "| none                       |    99.00 ± 0.00 |      92.00 ± 2.48 |      82.00 ± 2.48 |");
+    HAS(md,
+        "| ini ood=strokes            |    98.00 ± 0.00 |  **72.00 ± 2.48** |  **62.00 ± 2.48** |"); /* upper bounds do not compete */
+    HAS(md, "| ini ood=fashion-mnist (\\*) |    97.00 ± 0.00 | 52.00 ± 2.48 (\\*) | 42.00 ± 2.48 (\\*) |");
+    HAS(md,
+        "| none                       | knockoff soft |     3 | 92.00 ± 2.48 | 90.00 ± 0.00 | 95.00 ± 0.00 | 0.700 ± 0.000 | 50.00 ± 0.00 |  "
+        "50,000 |   49,999 |");
+    HAS(md, "| ini ood=strokes            |  98.00 ± 0.00 |    98.00 ± 0.00 | 1.000 ± 0.000 |");
+    HAS(md, "18 rows, 0 failed; 1 victim, 3 defenses, 2 attacks, 3 seeds");
+    HAS(md, "upper bound");
+    HAS(md, "(plots/training_curves.svg)");
+    HAS(text, "mnist / lenet5");
+    HAS(text, "ini ood=strokes: victim 98.00 ± 0.00, defended 98.00 ± 0.00, L1 1.000 ± 0.000");
+    HAS(text, "knockoff soft (*)");
+    HAS(bars, "0.8,none,1,knockoff soft,0,3,0,,0.92,0.02484137");
+    HAS(trade, "2,ini ood=strokes,1,knockoff soft,0,1,0.98,0,0.72,0.0248413");
+    mem_free(trade);
+    mem_free(bars);
+    mem_free(md);
+    free(text);
+}
+
+static void curves_are_averaged(void)
+{
+    put_sample();
+    free(printed(0));
+    char *csv = get("plots/training_curves.csv");
+    HAS(csv,
+        "1,knockoff soft,1,none,1,1,0,2,0.6,1.270620474\n1,knockoff soft,1,none,2,1,0,2,0.6,0\n"); /* seeds 0.5, 0.7; 0.6, 0.6 */
+    CHECK(!strstr(csv, "0.1\n"));                                                                  /* a key without a row */
+    mem_free(csv);
+}
+
+static void rounds_stand_in_sequence(void)
+{
+    struct report *r = NULL;
+    char *text = sample();
+    clear();
+    put("results.csv", text);
+    /* round 2 first in the file; one epoch written twice, as a killed run does; one without a number */
+    put("curve.csv",
+        "key,queries,epoch,clone_acc\nk100,200,1,0.3\nk100,200,2,0.4\nk100,100,1,0.9\nk100,100,2,0.2\nk100,100,1,0.1\nk100,100,3,nan\n");
+    if (CHECK_OK(report_load(&r, dir))) {
+        static const double acc[] = {0.1, 0.2, 0.3, 0.4};
+        CHECK_INT(r->points, 4);
+        for (int i = 0; i < r->points; i++) {
+            CHECK_INT(r->point[i].x, i + 1);
+            CHECK_INT(r->point[i].round, i / 2);
+            CHECK_NEAR(r->point[i].acc, acc[i], 0);
+        }
+    }
+    report_free(r);
+    free(text);
+}
+
+static void one_seed_has_no_interval(void)
+{
+    clear();
+    char *rows =
+        mem_print("%sk1,mnist,lenet5,none,jbda,,,0,soft,,1,ok,,0.99,0.99,0,0.5,0.5,0.5,0.5,0.5,6400,6400,1\n", head);
+    put("results.csv", rows);
+    char *text = printed(0), *md = get("report.md");
+    HAS(text, "  jbda       50.00  50.00  50.00      0.500     50.00    6,400");
+    CHECK(!strstr(text, "±") && !strstr(md, "±"));
+    HAS(md, "No training curves");
+    mem_free(md);
+    free(text);
+    mem_free(rows);
+}
+
+static void a_key_counts_once(void)
+{
+    struct report *r = NULL;
+    clear();
+    char *rows =
+        mem_print("%sk1,m,l,none,a,,,0,soft,,1,numeric,NaN,,,,,,,,,,,\nk2,m,l,none,b,,,0,soft,,1,ok,,,,,0.2,,,,,,,\n"
+                  "k1,m,l,none,a,,,0,soft,,1,ok,,,,,0.5,,,,,,,\n",
+                  head);
+    put("results.csv", rows);
+    if (CHECK_OK(report_load(&r, dir))) {
+        CHECK_INT(r->rows, 2);
+        CHECK_INT(r->failed, 0);
+        CHECK_INT(r->repeated, 0);
+        CHECK_STR(r->attack[0], "a");
+        CHECK_NEAR(r->cell[0].value[METRIC_LAST].mean, 0.5, 0);
+    }
+    report_free(r);
+    mem_free(rows);
+}
+
+/* Rows that differ in what the report does not know are one seed, not two. */
+static void rows_of_one_seed_are_one_value(void)
+{
+    struct report *r = NULL;
+    clear();
+    char *rows =
+        mem_print("%sk1,m,l,none,a,,,0,soft,,1,ok,,,,,0.2,,,,,,,\nk2,m,l,none,a,,,0,soft,,1,ok,,,,,0.4,,,,,,,\n", head);
+    put("results.csv", rows);
+    if (CHECK_OK(report_load(&r, dir))) {
+        CHECK_INT(r->cells, 1);
+        CHECK_INT(r->repeated, 1);
+        CHECK_INT(r->cell[0].value[METRIC_LAST].n, 1);
+        CHECK_NEAR(r->cell[0].value[METRIC_LAST].mean, 0.3, 1e-12);
+    }
+    report_free(r);
+    mem_free(rows);
+}
+
+static void failures_are_listed(void)
+{
+    clear();
+    char *rows = mem_print(
+        "%sk1,m,l,none,a,,,0,soft,,1,numeric,loss is NaN | at 3,,,,,,,,,,,\nk2,m,l,none,a,,,0,soft,,2,ok,,,,,0.5,,,,,,,\n"
+        "k3,m,l,mad,a,,,0,soft,,1,budget,too few,,,,,,,,,,,\n",
+        head);
+    put("results.csv", rows);
+    char *text = printed(1), *md = get("report.md");
+    HAS(text, "mad: victim -, defended -, L1 -, query - us\n  a: failed: too few\n");
+    HAS(text, "2 of 3 rows failed");
+    HAS(md, "| none    | a      | 1 of 2 |");
+    HAS(md, "| mad     |               - |    failed |");
+    HAS(md, "| none    | a      | 1    | numeric | loss is NaN \\| at 3 |");
+    mem_free(md);
+    free(text);
+    mem_free(rows);
+}
+
+static void text_fits_120_columns(void)
+{
+    char *longest = mem_new(300, 1), *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    clear();
+    memset(longest, 'm', 299);
+    fputs(head, f);
+    for (int s = 1; s < 4; s++)
+        fprintf(f, "k%d,mnist,%s,%s,%s,,,0,soft,,%d,ok,,0.9%d,0.9,0.5,0.2%d,0.3%d,0.1%d,0.7%d,0.5%d,5000000,5000000,1%d\n",
+                s, longest, longest, longest, s, s, s, s, s, s, s, s);
+    fprintf(f, "k9,mnist,%s,%s,b,,,0,soft,,1,numeric,%s,,,,,,,,,,,\n", longest, longest, longest);
+    fclose(f);
+    put("results.csv", text);
+    free(text);
+    text = printed(0);
+    int columns = 0, most = 0;
+    for (const char *c = text; *c; c++) {
+        columns = *c == '\n' ? 0 : columns + (((unsigned char)*c & 0xc0) != 0x80);
+        if (columns > most) most = columns;
+    }
+    CHECK(most <= 120 && most > 100);
+    HAS(text, "  mmm");
+    free(text);
+    mem_free(longest);
+}
+
+static int have_gnuplot(void)
+{
+    return system("command -v gnuplot >/dev/null 2>&1") == 0;
+}
+
+static void check_drawn(const char *name)
+{
+    char *svg = mem_print("plots/%s.svg", name), *png = mem_print("plots/%s.png", name), *text = get(svg), *bytes = get(png);
+    HAS(text, "</svg>");
+    CHECK(memcmp(bytes, "\x89PNG", 4) == 0);
+    mem_free(bytes);
+    mem_free(text);
+    mem_free(png);
+    mem_free(svg);
+}
+
+static void same_files_same_bytes(void)
+{
+    static const char *const name[] = {
+        "report.md",          "plots/clone_accuracy.svg", "plots/clone_accuracy.png", "plots/training_curves.svg",
+        "plots/tradeoff.svg", "plots/tradeoff.gp",        "plots/tradeoff.csv"};
+    enum { NAMES = sizeof name / sizeof *name };
+    char *before[NAMES];
+    put_sample();
+    free(printed(1));
+    for (int i = 0; i < NAMES; i++) before[i] = get(name[i]);
+    if (have_gnuplot()) {
+        check_drawn("clone_accuracy");
+        check_drawn("training_curves");
+        check_drawn("tradeoff");
+    }
+    free(printed(1));
+    for (int i = 0; i < NAMES; i++) {
+        char *after = get(name[i]);
+        CHECK(strcmp(before[i], after) == 0);
+        mem_free(after);
+        mem_free(before[i]);
+    }
+}
+
+static void scripts_run_alone(void)
+{
+    if (!have_gnuplot()) return;
+    put_sample();
+    free(printed(0));
+    CHECK(!exists("plots/tradeoff.svg"));
+    char *command = mem_print("cd %s/plots && gnuplot tradeoff.gp", dir);
+    CHECK_INT(system(command), 0);
+    check_drawn("tradeoff");
+    mem_free(command);
+}
+
+/* Names that would mean something to a shell, to gnuplot or to CSV. */
+static void hostile_names(void)
+{
+    clear();
+    char *rows = mem_print(
+        "%sk1,\"m'n\",\"l`touch pwned`\",\"a\"\"b,c\",\"x'.system('touch pwned').'\",,,0,soft,,1,ok,,0.9,0.9,,0.5,,,,,,,\n"
+        "k2,\"m'n\",\"l`touch pwned`\",@{_^\\n,|,,,0,soft,,1,ok,,0.9,0.9,,0.5,,,,,,,\n",
+        head);
+    put("results.csv", rows);
+    put("curve.csv", "key,queries,epoch,clone_acc\nk1,0,1,0.5\n");
+    free(printed(1));
+    if (have_gnuplot()) {
+        check_drawn("clone_accuracy");
+        check_drawn("training_curves");
+        check_drawn("tradeoff");
+    }
+    CHECK(!exists("plots/pwned") && !file_exists("pwned"));
+    mem_free(rows);
+}
+
+static void several_victims(void)
+{
+    clear();
+    char *rows = mem_print(
+        "%sk1,mnist,lenet5,none,a,,,0,soft,,1,ok,,0.9,0.9,,0.5,,,,,,,\nk2,mnist:n=5,lenet5,none,b,,,0,soft,,1,ok,,0.9,0.9,,0.5,,,,,,,\n",
+        head);
+    put("results.csv", rows);
+    char *text = printed(0), *md = get("report.md");
+    HAS(md, "## mnist / lenet5");
+    HAS(md, "## mnist n=5 / lenet5");
+    HAS(md, "plots/tradeoff-2-mnist-n-5-lenet5.svg");
+    HAS(text, "mnist n=5 / lenet5");
+    CHECK(exists("plots/clone_accuracy-1-mnist-lenet5.csv"));
+    mem_free(md);
+    free(text);
+    mem_free(rows);
+}
+
+static void other_columns_and_torn_lines(void)
+{
+    struct report *r = NULL;
+    clear();
+    put("results.csv", "future,attack,defense,status,seed,model,dataset\n1,a,none,ok,1,l,m\n2,b,none,ok,1,l,m\n3,c,no");
+    if (CHECK_OK(report_load(&r, dir))) {
+        CHECK_INT(r->rows, 2); /* rows without a key are all different */
+        CHECK_INT(r->cells, 2);
+        CHECK(isnan(r->cell[0].value[METRIC_LAST].mean));
+    }
+    report_free(r);
+    free(printed(1));
+}
+
+static void nothing_to_report(void)
+{
+    clear();
+    CHECK_ERR(report_write(dir, NULL), ERR_MISSING, "results.csv");
+    put("results.csv", head);
+    CHECK_ERR(report_write(dir, NULL), ERR_MISSING, "holds no rows yet");
+    put("results.csv", "");
+    CHECK_ERR(report_write(dir, NULL), ERR_MISSING, "holds no rows yet");
+    put("results.csv", "key,defense\n1,none\n");
+    CHECK_ERR(report_write(dir, NULL), ERR_FORMAT, "has no column 'dataset'");
+    put("results.csv", "key\n1,2\n3\n");
+    CHECK_ERR(report_write(dir, NULL), ERR_FORMAT, "line 2: 2 fields, expected 1");
+    CHECK(!exists("report.md"));
+}
+
+static void without_gnuplot_the_tables_stand(void)
+{
+    put_sample();
+    free(printed(0));
+    CHECK(exists("report.md") && exists("plots/tradeoff.csv") && exists("plots/tradeoff.gp") &&
+          !exists("plots/tradeoff.png"));
+    char *path = mem_string(getenv("PATH"));
+    setenv("PATH", "/nonexistent", 1);
+    CHECK_ERR(gnuplot_run(dir, "x.gp"), ERR_MISSING, "gnuplot-nox");
+    setenv("PATH", path, 1);
+    if (have_gnuplot()) CHECK_ERR(gnuplot_run(dir, "x.gp"), ERR_IO, "x.gp: gnuplot failed");
+    mem_free(path);
+}
+
+int main(void)
+{
+    if (!mkdtemp(root)) return EXIT_FAILURE;
+    snprintf(dir, sizeof dir, "%s/r", root);
+    if (file_folder(dir)) return EXIT_FAILURE;
+    RUN(students_t);
+    RUN(intervals_by_hand);
+    RUN(numbers_as_text);
+    RUN(labels_show_what_differs);
+    RUN(labels_with_columns);
+    RUN(labels_are_unique_whatever_comes);
+    RUN(counts_are_short);
+    RUN(markdown_is_escaped);
+    RUN(expected_numbers);
+    RUN(curves_are_averaged);
+    RUN(rounds_stand_in_sequence);
+    RUN(one_seed_has_no_interval);
+    RUN(a_key_counts_once);
+    RUN(rows_of_one_seed_are_one_value);
+    RUN(failures_are_listed);
+    RUN(text_fits_120_columns);
+    RUN(same_files_same_bytes);
+    RUN(scripts_run_alone);
+    RUN(hostile_names);
+    RUN(several_victims);
+    RUN(other_columns_and_torn_lines);
+    RUN(nothing_to_report);
+    RUN(without_gnuplot_the_tables_stand);
+    clear();
+    remove_all("plots");
+    char *plots = mem_print("%s/plots", dir);
+    rmdir(plots);
+    mem_free(plots);
+    rmdir(dir);
+    rmdir(root);
+    return check_done();
+}
