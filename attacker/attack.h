@@ -30,7 +30,8 @@ struct attack_ops {
     const struct option *options; /* has "budget": the most rows it may ask */
     const struct preset *presets; /* (optional) */
     int needs_pool, needs_seeds;
-    /* *clone: a new network, that the caller frees. */
+    /* *clone: a new network, that the caller frees; NULL where it fails. Asks at most "budget" rows, however many the
+     * black box would answer. */
     int (*run)(struct model **clone, const struct attack_env *env, const struct spec *opt);
 };
 

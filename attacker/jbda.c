@@ -1,7 +1,8 @@
 /* JBDA, Jacobian-based data augmentation: a few images of the victim's own data, and in each round copies of all images
  * so far, moved along the sign of the clone's input gradient, asked and learned. JBDA-TR moves towards random classes.
  *
- * The repositories differ in direction, step, space, clip and training; their conventions are presets, without their bugs. */
+ * The repositories differ in direction, step, clip and training; their conventions are presets, without their bugs. Each
+ * steps in the units of its networks' input, which is normalised (MAZE: [-1,1]), even those that clip as if in pixels. */
 #include "attacker/jbda.h"
 
 #include <math.h>
@@ -21,12 +22,14 @@ enum { BATCH = 128, CHANNELS = 16 };
     {"direction", OPTION_CHOICE, DIRECTION, 0, 0, "label random untargeted targeted",                                 \
      "up the logit of the answered class | of a random class | up the loss | down the loss of a random other class"},  \
     {"lambda", OPTION_REAL, "0.1", 0, 100, 0, "how far an image moves"},                                              \
-    {"space", OPTION_CHOICE, "normalised", 0, 0, "normalised pixel", "lambda in units of the clone's std, or of pixels in [0,1]"}, \
+    {"space", OPTION_CHOICE, "normalised", 0, 0, "normalised pixel",                                             \
+     "lambda in units of the clone's std, or of pixels in [0,1]"},                                                    \
     {"iters", OPTION_INT, ITERS, 1, 1000, 0, "steps of a move"},                                                      \
     {"alpha", OPTION_REAL, "0", 0, 100, 0, "one step as a part of lambda, within lambda in all; 0: 1/iters"},          \
-    {"clip", OPTION_INT, "1", 0, 1, 0, "keep pixels in [0,1]"},                                                       \
+    {"clamp", OPTION_INT, "1", 0, 1, 0, "keep pixels in [0,1] (`clip` below is the gradient's)"},                      \
     {"copies", OPTION_INT, "1", 1, 100, 0, "copies of each image a round: 1 doubles the set"},                        \
-    {"flip", OPTION_INT, "0", 0, 1000, 0, "lambda changes its sign every so many rounds; 0: never"},                   \
+    {"flip", OPTION_INT, "0", 0, 1000, 0,                                                                               \
+     "lambda has the sign (-1)^round(r / flip) in the r-th growth of the set, r = 0, 1, ...; 0: always +"},           \
     {"relabel", OPTION_INT, "1", 0, 1, 0, "every round asks for the whole set again (as published; charged)"},         \
     {"restart", OPTION_INT, "0", 0, 1, 0, "each round trains a new clone; 0: the clone goes on"},                      \
     {"final_epochs", OPTION_INT, "0", 0, 100000, 0, "epochs of a last training from scratch on the whole set; 0: none"}, \
@@ -38,16 +41,20 @@ static const struct option options[] = {JBDA_OPTIONS("label", "1")}, options_tr[
 #define SHARED_PRESETS                                                                                                \
     {"ini", "seeds=150:rounds=6:lambda=0.1", "InI: the default (clone continues, constant learning rate)"},           \
     {"mz", "seeds=100:rounds=6:lambda=0.05:space=pixel:lr=0.01", "MAZE: 0.1 in [-1,1] (SGD for Adam)"},                \
-    {"amr", "seeds=150:rounds=6:lambda=0.2:clip=0:lr=0.01:momentum=0.9", "Adaptive Misinformation: nothing is clipped"}
+    {"amr", "seeds=150:rounds=6:lambda=0.2:clamp=0:lr=0.01:momentum=0.9:batch=64",                                     \
+     "Adaptive Misinformation: nothing is clipped"}
 
+/* The schedule never acts within a round of pp's 20 epochs, only in the last training. */
 static const struct preset presets[] = {SHARED_PRESETS,
-    {"pp", "direction=untargeted:space=pixel:flip=5:relabel=0:restart=1:epochs=20:lr=0.1:final_epochs=100:final_lr=0.01",
+    {"pp", "direction=untargeted:flip=5:relabel=0:restart=1:epochs=20:lr=0.1:schedule=step:step=30:batch=64:"
+           "final_epochs=100:final_lr=0.01",
      "Prediction Poisoning (clipped in pixels; no reservoir)"}, PRESET_END};
+
+#define MODELGUARD "direction=targeted:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5:"
 static const struct preset presets_tr[] = {SHARED_PRESETS,
-    {"mg", "seeds=1000:budget=50000:direction=targeted:space=pixel:iters=8:alpha=0.23125:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5",
-     "ModelGuard's jbtr3 (seeds of the victim's set)"},
-    {"hz", "seeds=150:budget=4800:direction=targeted:space=pixel:iters=6:alpha=0.30833:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5",
-     "On Optimal Disruption"}, PRESET_END};
+    {"mg", MODELGUARD "seeds=1000:budget=50000:iters=8:alpha=0.23125",
+     "ModelGuard's jbtr3 (seeds of the victim's set, targets not the label, clipped in pixels)"},
+    {"hz", MODELGUARD "seeds=150:budget=4800:iters=6:alpha=0.30833", "On Optimal Disruption, MNIST (as mg)"}, PRESET_END};
 
 /* ---- one step of a move ----------------------------------------------------------------------------- */
 
@@ -71,8 +78,9 @@ static float clamp(float v, float low, float high)
     return v < low ? low : v > high ? high : v;
 }
 
-void jbda_step(const struct model *m, struct tape *t, enum jbda_slope slope, const float *x, const int *target, int n, const float *step,
-               const float *from, const float *total, const float *low, const float *high, float *dz, float *dx, float *y)
+void jbda_step(const struct model *m, struct tape *t, enum jbda_slope slope, const float *x, const int *target, int n,
+               const float *step, const float *from, const float *total, const float *low, const float *high, float *dz,
+               float *dx, float *y)
 {
     const size_t d = shape_size(m->input), plane = (size_t)(m->input.h * m->input.w);
     cotangent(slope, model_forward(m, t, x, n), target, n, m->classes, dz);
@@ -97,13 +105,28 @@ struct state {
     struct rng targets;
     float total[CHANNELS], step[CHANNELS], low[CHANNELS], high[CHANNELS];
     int epoch;
+    int64_t asked; /* before this attack */
 };
 
-static void set_steps(struct state *s, int round)
+/* Rows that the attack may still ask: its own budget and the black box's. */
+static int64_t left(const struct state *s)
+{
+    const int64_t own = spec_int(s->opt, "budget") - (blackbox_asked(s->env->target) - s->asked);
+    const int64_t box = blackbox_left(s->env->target);
+    return own < box ? own : box;
+}
+
+/* (-1)^round(r / flip) in the r-th growth, r = 0, 1, ...; halves round to even, as Python's round does. */
+static int sign_of(int r, int flip)
+{
+    return flip && (int)rint((double)r / flip) % 2 ? -1 : 1;
+}
+
+static void set_steps(struct state *s, int growth)
 {
     const float *mean, *std;
-    const int flip = (int)spec_int(s->opt, "flip"), iters = (int)spec_int(s->opt, "iters"), pixel = spec_is(s->opt, "space", "pixel");
-    const double lambda = spec_real(s->opt, "lambda") * (flip && round / flip % 2 ? -1 : 1);
+    const int iters = (int)spec_int(s->opt, "iters"), pixel = spec_is(s->opt, "space", "pixel");
+    const double lambda = spec_real(s->opt, "lambda") * sign_of(growth, (int)spec_int(s->opt, "flip"));
     const double alpha = spec_real(s->opt, "alpha") > 0 ? spec_real(s->opt, "alpha") : 1.0 / iters;
     model_normalisation(s->clone, &mean, &std);
     for (int c = 0; c < s->clone->input.c; c++) {
@@ -124,10 +147,11 @@ static enum jbda_slope slope_of(const struct spec *opt)
 /* The class each image is moved by: the answered one, or a random one (targeted: any other, anew at every step). */
 static void choose_targets(struct state *s, const float *q, int n, int *target)
 {
-    const int classes = s->clone->classes, targeted = spec_is(s->opt, "direction", "targeted");
+    const int classes = s->clone->classes;
+    const int random = spec_is(s->opt, "direction", "random"), targeted = spec_is(s->opt, "direction", "targeted");
     for (int i = 0; i < n; i++) {
         const int top = argmax(q + i * classes, classes);
-        if (spec_is(s->opt, "direction", "random")) target[i] = rng_below(&s->targets, classes);
+        if (random) target[i] = rng_below(&s->targets, classes);
         else if (targeted) target[i] = classes > 1 ? (top + 1 + rng_below(&s->targets, classes - 1)) % classes : 0;
         else target[i] = top;
     }
@@ -139,22 +163,23 @@ static void move(struct state *s, int from, int to, int n)
     const size_t d = s->t->d;
     const int iters = (int)spec_int(s->opt, "iters"), targeted = spec_is(s->opt, "direction", "targeted");
     const float *start = s->t->x + (size_t)from * d, *q = s->t->q + (size_t)from * (size_t)s->t->classes;
-    const int clip = (int)spec_int(s->opt, "clip");
+    const float *low = spec_int(s->opt, "clamp") ? s->low : NULL, *high = low ? s->high : NULL;
     float *y = s->t->x + (size_t)to * d;
     int target[BATCH];
     choose_targets(s, q, n, target);
     memcpy(y, start, (size_t)n * d * sizeof *y);
     for (int i = 0; i < iters; i++) {
         if (i && targeted) choose_targets(s, q, n, target);
-        jbda_step(s->clone, s->tape, slope_of(s->opt), y, target, n, s->step, start, s->total, clip ? s->low : NULL, clip ? s->high : NULL, s->dz, s->dx, y);
+        jbda_step(s->clone, s->tape, slope_of(s->opt), y, target, n, s->step, start, s->total, low, high, s->dz, s->dx, y);
     }
 }
 
-/* Appends `copies` moved copies of every image, as many as the next query can pay. */
-static void augment(struct state *s, int round, int room)
+/* Appends `copies` moved copies of every image, as many as can be paid and `room` images hold. */
+static void augment(struct state *s, int growth, int room)
 {
     const int was = s->t->n, copies = (int)spec_int(s->opt, "copies");
-    set_steps(s, round);
+    if (left(s) < room - was) room = was + (int)left(s);
+    set_steps(s, growth);
     for (int c = 0; c < copies; c++)
         for (int i = 0; i < was && s->t->n < room; i += BATCH) {
             int n = was - i < BATCH ? was - i : BATCH;
@@ -193,38 +218,39 @@ static int train(struct state *s, const struct clone_options *o, int part)
     return code;
 }
 
-/* Asks for the images from `known` on, and with relabel for those before them as well, as far as the budget goes: new images
- * that cannot be paid are dropped. */
+/* Asks for the images from `known` on, then with relabel for those before them as well, as far as the budget goes. */
 static int ask(struct state *s, int known)
 {
-    const int64_t left = blackbox_left(s->env->target);
-    const int again = spec_int(s->opt, "relabel") ? 0 : known;
-    if (left < s->t->n - known) s->t->n = known + (int)left;
     int code = transfer_query(s->t, s->env->target, known, s->t->n);
-    if (code || again == known) return code;
-    const int64_t rest = blackbox_left(s->env->target);
-    return transfer_query(s->t, s->env->target, 0, rest < known ? (int)rest : known);
+    if (code || !spec_int(s->opt, "relabel")) return code;
+    return transfer_query(s->t, s->env->target, 0, left(s) < known ? (int)left(s) : known);
+}
+
+static int last_training(struct state *s, const struct clone_options *o, int part)
+{
+    struct clone_options last = *o;
+    last.optim.epochs = (int)spec_int(s->opt, "final_epochs");
+    last.optim.lr = spec_real(s->opt, "final_lr");
+    int code = restart(s);
+    return code ? code : train(s, &last, part);
 }
 
 static int rounds(struct state *s)
 {
-    struct clone_options o = {0}, last;
-    const int n = (int)spec_int(s->opt, "rounds"), final = (int)spec_int(s->opt, "final_epochs"), room = most_images(s->opt);
+    struct clone_options o = {0};
+    const int n = (int)spec_int(s->opt, "rounds"), room = most_images(s->opt), anew = (int)spec_int(s->opt, "restart");
+    const int final = spec_int(s->opt, "final_epochs") > 0;
     int code = clone_options_read(&o, s->opt);
     for (int round = 0; round < n && !code; round++) {
         const int known = round ? s->t->n : 0;
-        if (round && !blackbox_left(s->env->target)) break;
-        if (round) augment(s, round, room);
+        if (round && !left(s)) break;
+        if (round) augment(s, round - 1, room);
         if ((code = ask(s, known))) break;
-        if (round && spec_int(s->opt, "restart") && (code = restart(s))) break;
+        if (final && anew && (round + 1 == n || !left(s))) break; /* the last training would discard this round's clone */
+        if (round && anew && (code = restart(s))) break;
         code = train(s, &o, round);
     }
-    if (code || !final) return code;
-    last = o;
-    last.optim.epochs = final;
-    last.optim.lr = spec_real(s->opt, "final_lr");
-    if ((code = restart(s))) return code;
-    return train(s, &last, n);
+    return code || !final ? code : last_training(s, &o, n);
 }
 
 static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
@@ -232,10 +258,15 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     const struct dataset *seeds = env->seeds;
     const size_t d = shape_size(blackbox_input(env->target));
     const int classes = blackbox_classes(env->target), room = most_images(opt);
-    int64_t first = spec_int(opt, "seeds");
-    if (seeds->n < first) return err_set(ERR_SHAPE, "%s holds %d images, expected at least the %lld seeds", seeds->name, seeds->n, (long long)first);
-    if (seeds->shape.c > CHANNELS) return err_set(ERR_SHAPE, "found %d channels, expected up to %d", seeds->shape.c, CHANNELS);
-    struct state s = {.env = env, .opt = opt, .targets = rng_stream(env->seed, "jbda/targets", 0)};
+    const int64_t first = spec_int(opt, "seeds");
+    *clone = NULL;
+    if (seeds->n < first)
+        return err_set(ERR_SHAPE, "%s holds %d images, expected at least the %lld seeds", seeds->name, seeds->n,
+                       (long long)first);
+    if (seeds->shape.c > CHANNELS)
+        return err_set(ERR_SHAPE, "found %d channels, expected up to %d", seeds->shape.c, CHANNELS);
+    struct state s = {.env = env, .opt = opt, .targets = rng_stream(env->seed, "jbda/targets", 0),
+                      .asked = blackbox_asked(env->target)};
     int code = clone_new(&s.clone, env, seeds);
     if (code) return code;
     s.tape = tape_new(s.clone, BATCH, TAPE_BACKWARD);
@@ -243,8 +274,9 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     s.dx = mem_new(BATCH * d, sizeof *s.dx);
     s.t = transfer_new(room, classes, NULL, d);
     s.t->n = (int)(first < room ? first : room);
+    if (left(&s) < s.t->n) s.t->n = (int)left(&s);
     dataset_batch(seeds, NULL, 0, s.t->n, s.t->x);
-    code = rounds(&s);
+    code = s.t->n ? rounds(&s) : err_set(ERR_BUDGET, "budget: the black box has no queries left, expected at least 1");
     tape_free(s.tape);
     transfer_free(s.t);
     mem_free(s.dz);
@@ -257,8 +289,9 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
 static const char paper[] = "Papernot et al., Practical Black-Box Attacks against Machine Learning, ASIA CCS 2017";
 
 extern const struct attack_ops attack_jbda, attack_jbda_tr;
-const struct attack_ops attack_jbda = {.name = "jbda", .about = "Jacobian-based augmentation of a few of the victim's own images",
+const struct attack_ops attack_jbda = {.name = "jbda",
+    .about = "Jacobian-based augmentation of a few of the victim's own images",
     .paper = paper, .options = options, .presets = presets, .needs_seeds = 1, .run = run};
 const struct attack_ops attack_jbda_tr = {.name = "jbda-tr", .about = "the same towards random classes, in five steps",
-    .paper = "Juuti et al., PRADA: Protecting against DNN Model Stealing Attacks, EuroS&P 2019 (T-RND)", .options = options_tr,
-    .presets = presets_tr, .needs_seeds = 1, .run = run};
+    .paper = "Juuti et al., PRADA: Protecting against DNN Model Stealing Attacks, EuroS&P 2019 (T-RND)",
+    .options = options_tr, .presets = presets_tr, .needs_seeds = 1, .run = run};

@@ -11,11 +11,15 @@ static const struct option options[] = {
 
 static const struct preset presets[] = {
     {"ini", "epochs=50:lr=0.1:momentum=0.9:weight_decay=0.0005:schedule=cosine:batch=128", "InI's attack: the default"},
-    {"kn", "epochs=100:lr=0.01:momentum=0.5:weight_decay=0:schedule=step:step=60:batch=64", "KnockoffNets (from scratch: no ImageNet weights)"},
+    {"kn", "epochs=100:lr=0.01:momentum=0.5:weight_decay=0:schedule=step:step=60:batch=64",
+     "KnockoffNets (from scratch: no ImageNet weights)"},
     {"pp", "epochs=50:lr=0.01:momentum=0.5:weight_decay=0:schedule=step:step=60:batch=64", "Prediction Poisoning"},
-    {"mg", "epochs=30:lr=0.1:momentum=0.5:schedule=step:step=10:decay=0.5:batch=128", "ModelGuard, 32x32 images"},
-    {"amr", "epochs=20:lr=0.1:momentum=0.9:schedule=step:step=10:batch=128", "Adaptive Misinformation, MNIST"},
-    {"g2", "epochs=50:lr=0.1:momentum=0.9:nesterov=1:weight_decay=0.0005:schedule=cosine:batch=128", "GRAD2 (cosine by epoch; no augmentation)"},
+    {"mg", "epochs=30:lr=0.1:momentum=0.5:weight_decay=0:schedule=step:step=10:decay=0.5:batch=128",
+     "ModelGuard, 32x32 images (from scratch: no ImageNet weights)"},
+    {"amr", "epochs=20:lr=0.1:momentum=0.9:weight_decay=0:schedule=step:step=10:batch=128",
+     "Adaptive Misinformation, MNIST"},
+    {"g2", "epochs=50:lr=0.1:momentum=0.9:nesterov=1:weight_decay=0.0005:schedule=cosine:batch=128",
+     "GRAD2 (cosine by epoch; no augmentation)"},
     PRESET_END};
 
 static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
@@ -24,9 +28,11 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     struct clone_options o = {0};
     struct transfer *t = NULL;
     int *order = NULL, code = clone_options_read(&o, opt);
+    *clone = NULL; /* what the caller left there is not ours to free */
     if (code) return code;
     if (env->pool->n < budget)
-        return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least the budget of %d", env->pool->name, env->pool->n, budget);
+        return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least the budget of %d", env->pool->name,
+                       env->pool->n, budget);
     if ((code = clone_new(clone, env, env->pool))) goto out;
     t = transfer_new(budget, blackbox_classes(env->target), env->pool, 0);
     order = mem_new((size_t)env->pool->n, sizeof *order);

@@ -51,6 +51,7 @@ check)
     [ -z "$want" ] || { echo "missing Debian packages:" $want "(make deps installs them)" >&2; exit 1; } ;;
 install) install $build $run ;;
 install-torch) install python3-torch python3-numpy ;;
+install-lint) install cppcheck clang-tidy ;;
 install-fuzz) install clang libclang-rt-dev ;;
 *) echo "deps.sh: found '$1', expected check, install, install-torch or install-fuzz" >&2; exit 2 ;;
 esac

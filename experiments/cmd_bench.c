@@ -30,37 +30,40 @@ struct bench {
     struct optim optim;
 };
 
-static void step_train(struct bench *b)
+static int step_train(struct bench *b)
 {
     loss_ce(model_forward(b->m, b->tape, b->x, b->batch), b->y, b->batch, b->m->classes, 1, b->dz);
     memset(b->g, 0, b->m->params * sizeof *b->g);
     model_backward(b->m, b->tape, b->dz, b->g, NULL);
     optim_step(&b->optim, 1e-6, b->m->params, b->m->w, b->g, b->v);
+    return OK;
 }
 
-static void step_infer(struct bench *b)
+static int step_infer(struct bench *b)
 {
     softmax_rows(model_forward(b->m, b->tape, b->x, b->batch), b->batch, b->m->classes, b->p);
+    return OK;
 }
 
-static void step_ini(struct bench *b)
+static int step_ini(struct bench *b)
 {
     double loss[INI_TERMS];
     ini_step_losses(b->ini, b->x, b->y, b->ood, b->batch, loss);
     memset(b->g, 0, b->m->params * sizeof *b->g);
     ini_step_merge(b->ini, &b->order, b->g);
     optim_step(&b->optim, 1e-6, b->m->params, b->m->w, b->g, b->v);
+    return OK;
 }
 
-static void step_mad(struct bench *b)
+static int step_mad(struct bench *b)
 {
     step_infer(b);
-    defense_answer(b->mad, b->x, b->p, b->q, b->batch, b->m->classes);
+    return defense_answer(b->mad, b->x, b->p, b->q, b->batch, b->m->classes);
 }
 
 static const struct task {
     const char *name;
-    void (*step)(struct bench *b);
+    int (*step)(struct bench *b);
     const char *defense; /* mad: its chain */
 } tasks[] = {{"train", step_train, NULL}, {"infer", step_infer, NULL}, {"ini", step_ini, NULL}, {"mad", step_mad, "mad:epsilon=1"},
              {"mad-argmax", step_mad, "mad:epsilon=1:oracle=argmax"}, {"mad-jacobian", step_mad, "mad:epsilon=1:jacobian=1"}};
@@ -124,21 +127,23 @@ static int by_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static struct timing measure(struct bench *b, void (*step)(struct bench *), int runs)
+/* ERR_*: what a step says; a step that fails is not worth timing. */
+static int measure(struct timing *out, struct bench *b, int (*step)(struct bench *), int runs)
 {
+    enum { WARM_UP = 3 };
     double *ms = mem_new(MOST, sizeof *ms), start;
-    int n = 0;
-    for (int i = 0; i < 3; i++) step(b); /* warm up */
+    int n = 0, code = OK;
+    for (int i = 0; i < WARM_UP && !code; i++) code = step(b);
     start = clock_s();
-    while (n < MOST && (runs ? n < runs : n < LEAST || clock_s() - start < ENOUGH_S)) {
+    while (!code && n < MOST && (runs ? n < runs : n < LEAST || clock_s() - start < ENOUGH_S)) {
         const double t = clock_s();
-        step(b);
+        code = step(b);
         ms[n++] = 1e3 * (clock_s() - t);
     }
     qsort(ms, (size_t)n, sizeof *ms, by_size);
-    const struct timing out = {ms[n / 2], ms[0], n};
+    if (!code) *out = (struct timing){(ms[(n - 1) / 2] + ms[n / 2]) / 2, ms[0], n};
     mem_free(ms);
-    return out;
+    return code;
 }
 
 static void print_json(const char *model, const char *task, int batch, struct timing t, const struct timing *plain)
@@ -180,6 +185,7 @@ int cmd_bench(int argc, char **argv)
     struct cmd c = {.usage = "bench --model M --task TASK --batch N [--json]", .about = "Times a step on made-up images: median of the runs.", .flags = flags};
     struct bench b = {0};
     struct shape in;
+    struct timing plain = {0}, took = {0};
     int batch = 0, classes = 0, runs = 0, threads = 0, code = cmd_parse(&c, argc, argv);
     if (code) return cmd_exit("bench", code);
     in = strcmp(model, "lenet5") && strcmp(model, "mlp") ? (struct shape){3, 32, 32, ROWS} : (struct shape){1, 28, 28, ROWS};
@@ -197,10 +203,9 @@ int cmd_bench(int argc, char **argv)
     if (!code && input && sscanf(input, "%4dx%4dx%4d%c", &in.c, &in.h, &in.w, &rest) != 3) code = err_set(ERR_OPTION, "--input: found '%s', expected as 3x32x32", input);
     if (!code && !t) code = spec_unknown("task", task, names, TASKS);
     if (!code) code = bench_open(&b, t, model, in, classes, batch);
+    if (!code && t->defense) code = measure(&plain, &b, step_infer, runs);
+    if (!code) code = measure(&took, &b, t->step, runs);
     if (!code) {
-        struct timing plain = {0};
-        if (t->defense) plain = measure(&b, step_infer, runs);
-        const struct timing took = measure(&b, t->step, runs);
         if (json) print_json(model, task, batch, took, t->defense ? &plain : NULL);
         else printf("%s %s, batch %d, %d threads: %.3f ms (least %.3f, %d runs)\n", model, task, batch, omp_get_max_threads(), took.median, took.min, took.runs);
         if (!json && t->defense) printf("  without the defense: %.3f ms\n", plain.median);

@@ -4,7 +4,9 @@
 
 #include "attacker/attack.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "data/fetch.h"
+#include "data/format.h"
 #include "defenses/defense.h"
 #include "experiments/cmd.h"
 #include "nn/arch.h"
@@ -30,7 +32,7 @@ static void list_datasets(void)
     data_list(stdout);
 }
 
-/* "44,426 parameters, 281,640 multiply-adds", or why not */
+/* In millions; "-" where the images are too small for it. */
 static void print_size(const char *arch, struct shape in)
 {
     struct model *m = NULL;
@@ -79,15 +81,26 @@ int cmd_list(int argc, char **argv)
 
 /* ---- show ------------------------------------------------------------------------------------- */
 
+static const char *option_range(char buf[96], const struct option *o)
+{
+    *buf = 0;
+    if (o->type == OPTION_CHOICE) snprintf(buf, 96, "%s", o->choices);
+    else if (o->type == OPTION_INT) snprintf(buf, 96, "%.0f .. %.0f", o->min, o->max);
+    else if (o->type == OPTION_REAL) snprintf(buf, 96, "%g .. %g", o->min, o->max);
+    return buf;
+}
+
 static void print_options(const struct option *options)
 {
-    if (options && options->name) printf("\noptions\n");
+    char range[96];
+    int width = 0;
     for (const struct option *o = options; o && o->name; o++) {
-        char range[96] = "";
-        if (o->type == OPTION_CHOICE) snprintf(range, sizeof range, "%s", o->choices);
-        else if (o->type != OPTION_TEXT) snprintf(range, sizeof range, "%g .. %g", o->min, o->max);
-        printf("  %-16s %-12s %-20s %s\n", o->name, o->value ? o->value : "(required)", range, o->help);
+        const int size = (int)strlen(option_range(range, o));
+        if (size > width) width = size;
     }
+    if (options && options->name) printf("\noptions (name, default, range, what it is)\n");
+    for (const struct option *o = options; o && o->name; o++)
+        printf("  %-16s %-12s %-*s  %s\n", o->name, !o->value ? "(required)" : *o->value ? o->value : "(empty)", width, option_range(range, o), o->help);
 }
 
 static void print_presets(const struct preset *presets)
@@ -126,14 +139,62 @@ static int show_defense(const char *name)
     return OK;
 }
 
+/* Where it lies on this machine, or how to get it. */
+static void print_place(const struct dataset_info *d)
+{
+    const struct dataset_format *format = dataset_format(d);
+    char *train = format->where ? format->where(d, 0) : NULL, *test = train && d->n[1] ? format->where(d, 1) : NULL;
+    char *advice = dataset_advice(d);
+    if (!format->where) printf("made from a seed: needs no files\n");
+    else if (train && (test || !d->n[1])) printf("on this machine, in %s\n", train);
+    else printf("not on this machine; %s\n", advice);
+    mem_free(train);
+    mem_free(test);
+    mem_free(advice);
+}
+
+/* Per channel; std 0: measured on opening. */
+static void print_moments(const struct dataset_info *d)
+{
+    for (int c = 0; c < d->shape.c && d->std[0] > 0; c++)
+        printf("%s%g, std %g%s", c ? "; " : "mean ", (double)d->mean[c], (double)d->std[c], c + 1 == d->shape.c ? " (of pixels in [0,1])\n" : "");
+}
+
 static int show_dataset(const char *name)
 {
     const struct dataset_info *d = dataset_find(name);
     if (!d) return dataset_unknown(name);
-    printf("%s: %s\n%d training and %d test images of %dx%dx%d, %d classes\nmean %g, std %g\n", d->name, d->about, d->n[0], d->n[1], d->shape.c,
-           d->shape.h, d->shape.w, d->classes, (double)d->mean[0], (double)d->std[0]);
+    printf("%s: %s\n", d->name, d->about);
+    if (d->n[1]) printf("%d training and %d test images", d->n[0], d->n[1]);
+    else if (d->n[0]) printf("%d images, one split", d->n[0]);
+    else printf("any number of images");
+    if (d->shape.c) printf(" of %dx%dx%d", d->shape.c, d->shape.h, d->shape.w);
+    if (d->classes) printf(", %d classes\n", d->classes);
+    else printf(", unlabelled\n");
+    print_moments(d);
+    print_place(d);
+    print_options(dataset_format(d)->options);
+    if (d->class_name) printf("\nclasses\n");
     for (int i = 0; d->class_name && i < d->classes; i++) printf("  %d %s\n", i, d->class_name[i]);
     return OK;
+}
+
+/* One line; what it reads stands behind it where that is not the line above. */
+static void print_layer(const struct model *m, int i)
+{
+    const struct layer *l = &m->layer[i];
+    char out[32];
+    size_t params = 0;
+    for (int j = 0; j < l->params; j++) params += l->param[j].size;
+    snprintf(out, sizeof out, "%dx%dx%d", l->out.c, l->out.h, l->out.w);
+    printf("  %-11s %-26s %12s", l->ops->name, l->name, out);
+    if (params) printf(" %11zu", params);
+    else printf(" %11s", "-");
+    if (l->flops > 0) printf(" %12.0f", l->flops);
+    else printf(" %12s", "-");
+    for (int j = 0; j < l->inputs; j++)
+        if (l->from[j] != i - 1) printf("  < %s", l->from[j] < 0 ? "input" : m->layer[l->from[j]].name);
+    printf("\n");
 }
 
 static int show_model(const char *name)
@@ -145,16 +206,8 @@ static int show_model(const char *name)
     printf("%s: %s\n", a->name, a->about);
     if (model_new(&m, name, GREY, CLASSES) && (code = model_new(&m, name, COLOUR, CLASSES))) return code;
     printf("for %dx%dx%d and %d classes: %zu parameters, %.0f multiply-adds\n\n", m->input.c, m->input.h, m->input.w, CLASSES, m->params, model_flops(m));
-    for (int i = 0; i < m->layers; i++) {
-        const struct layer *l = &m->layer[i];
-        size_t params = 0;
-        for (int j = 0; j < l->params; j++) params += l->param[j].size;
-        printf("  %-11s %-26s %4dx%dx%d", l->ops->name, l->name, l->out.c, l->out.h, l->out.w);
-        if (params) printf("  %zu parameters", params);
-        for (int j = 0; j < l->inputs; j++) /* only what is not the line above */
-            if (l->from[j] != i - 1) printf("  < %s", l->from[j] < 0 ? "input" : m->layer[l->from[j]].name);
-        printf("\n");
-    }
+    printf("  %-11s %-26s %12s %11s %12s\n", "layer", "name", "output", "parameters", "mult-adds");
+    for (int i = 0; i < m->layers; i++) print_layer(m, i);
     model_free(m);
     return OK;
 }
@@ -177,8 +230,7 @@ int cmd_show(int argc, char **argv)
     struct cmd c = {.usage = "show attack|defense|dataset|model|layer NAME", .about = "Options, defaults, ranges and paper.", .least = 2, .most = 2};
     int code = cmd_parse(&c, argc, argv);
     if (code) return cmd_exit("show", code);
-    code = spec_unknown("kind", c.word[0], what, KINDS);
     for (int i = 0; i < KINDS; i++)
-        if (strcmp(c.word[0], what[i]) == 0) code = show[i](c.word[1]);
-    return cmd_exit("show", code);
+        if (strcmp(c.word[0], what[i]) == 0) return cmd_exit("show", show[i](c.word[1]));
+    return cmd_exit("show", spec_unknown("kind", c.word[0], what, KINDS));
 }

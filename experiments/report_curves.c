@@ -1,4 +1,5 @@
 /* training_curves: a panel an attack, the clone's accuracy against epochs, a line a defense. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,7 @@ enum { LEFT = 72, RIGHT = 16, ABOVE = 40, BELOW = 66 };
 
 static struct layout lay_out_panels(const struct figure *g, int panels)
 {
+    assert(panels > 0);
     struct layout l = {.columns = panels < 4 ? panels : panels == 4 ? 2 : 3};
     int entry = label_longest(g->side_label, g->sides) * FIGURE_LETTER + 60;
     l.rows = (panels + l.columns - 1) / l.columns;

@@ -330,7 +330,7 @@ static void lay_out(struct report *r)
             round = last->round + 1;
             before = last->x;
         }
-        p.x += before;
+        if (p.x <= before) p.x += before; /* an attack may count its epochs anew each round, or go on counting */
         p.round = round;
         r->point[n++] = p;
     }

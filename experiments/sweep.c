@@ -220,6 +220,7 @@ struct builder {
     struct sweep *out;
     int room;
     struct spec victim;
+    const struct section *section;             /* [defense ...] */
     const char *victim_ood, *ood, *chain;      /* of the combination at hand */
     const char *victim_seed, *defense_seed;
     int needs_ood;
@@ -295,8 +296,10 @@ static int cells_of_seeds(struct builder *b, const struct section *s, const stru
         c.ood = mem_string(strcmp(ood, "pool") == 0 ? pool : ood);
         c.pool = mem_string(needs_pool ? pool : "");
         code = resolve_label(&c.label, label);
-        if (!code && b->needs_ood && !*c.ood)
-            code = err_set(ERR_OPTION, "defense %s: no OOD set is given, expected `ood = strokes` in [victim] or [defense ...]", b->chain);
+        if (!code && b->needs_ood && !*c.ood && strcmp(ood, "pool") == 0)
+            code = err_set(ERR_OPTION, "[%s]: 'ood = pool', but [%s] has no pool; expected `pool = SET` there or in [sweep]", b->section->header, s->header);
+        else if (!code && b->needs_ood && !*c.ood)
+            code = err_set(ERR_OPTION, "[%s]: no OOD set is given, expected `ood = strokes` there or in [victim]", b->section->header);
         if (!code) code = read_seed(&c.seed, b->head ? b->head : s, seeds.word[i]);
         c.victim_seed = c.defense_seed = c.attack_seed = c.seed;
         if (!code && b->victim_seed) code = read_seed(&c.victim_seed, s, b->victim_seed);
@@ -413,6 +416,7 @@ static int one_defense(void *ctx, const struct section *s, char *const *value)
     int code = resolve_chain(&chain, &b->needs_ood, s, value);
     if (code) return code;
     b->chain = chain;
+    b->section = s;
     b->ood = b->defense_seed = NULL;
     for (int i = 0; i < s->n; i++) {
         if (strcmp(s->key[i], "ood") == 0) b->ood = value[i];

@@ -267,6 +267,7 @@ static void put_field(struct text *t, const char *s, char behind, int alone)
 {
     size_t n = strlen(s), most = 2 * n + 3; /* every byte a quote, quotes around, `behind` */
     reserve(t, most);
+    assert(t->bytes);
     if (needs_quotes(s, alone)) {
         t->size += csv_write(t->bytes + t->size, most, s, n);
     } else {
@@ -341,7 +342,7 @@ static int add_bytes(const char *path, size_t whole, const char *bytes, size_t s
         else if (errno != EINTR) why = errno;
     }
     if (!why && fsync(fd)) why = errno;
-    if (why && done && ftruncate(fd, (off_t)whole)) done = 0; /* a torn end, which the next append cuts off */
+    if (why && done && ftruncate(fd, (off_t)whole)) why = errno; /* a torn end, which the next append cuts off */
     if (close(fd) && !why) why = errno;
     return why ? err_set(ERR_IO, "%s: cannot be written: %s", path, strerror(why)) : OK;
 }
@@ -353,6 +354,7 @@ static int new_file(const char *path, const char *old, size_t old_size, int rows
     struct text t = {0};
     int code = OK;
     put_row(&t, n, column);
+    assert(t.bytes);
     if (old_size >= t.size || (old_size && memcmp(old, t.bytes, old_size)))
         code = err_set(ERR_FORMAT, "%s: line 1: no line of column names; move the file away and run again", path);
     for (int k = 0; k < rows && !code; k++) put_row(&t, n, value + (size_t)k * (size_t)n);

@@ -43,7 +43,7 @@
 #define CURVE_FIELDS(X)                                                          \
     X(key, "the cell in results.csv")                                            \
     X(queries, "images queried when this training began (grows where an attack trains in rounds)") \
-    X(epoch, "epoch of this training, from 1")                                   \
+    X(epoch, "epoch, from 1; over the whole attack, or anew where queries grow")  \
     X(clone_acc, "test accuracy of the clone")
 
 /* RESULT_key, RESULT_sweep, ..., RESULT_COLUMNS; CURVE_key, ..., CURVE_COLUMNS */

@@ -34,11 +34,12 @@ TASKS = ("train", "infer", "ini", "mad")
 # ---- one measurement ---------------------------------------------------------------------------------------------------------
 
 def measured(command, task, batch, environment):
-    """The median and the least time in ms that a program reports."""
+    """What a program says of one task: at least its median `ms` and its least time `min`."""
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     name = os.path.basename(command[1] if command[0] == sys.executable else command[0])
     if done.returncode:
-        raise interop.Wrong("%s, task %s: exit status %d: %s" % (name, task, done.returncode, (done.stderr.strip() or "nothing").splitlines()[-1]))
+        why = (done.stderr.strip() or "nothing").splitlines()[-1]
+        raise interop.Wrong("%s, task %s: exit status %d: %s" % (name, task, done.returncode, why))
     try:
         said = json.loads(done.stdout)
         ms, least = float(said["ms"]), float(said["min"])
@@ -46,7 +47,7 @@ def measured(command, task, batch, environment):
         raise interop.Wrong("%s, task %s: found %r, expected one JSON object with ms and min" % (name, task, done.stdout[:200]))
     if said.get("task") != task or said.get("batch") != batch or not (0 < least <= ms < math.inf):
         raise interop.Wrong("%s: found %s, expected task %s, batch %d and a positive ms" % (name, done.stdout.strip(), task, batch))
-    return ms, least
+    return said
 
 
 class Sides:
@@ -72,19 +73,20 @@ def spread(values):
     return "%.1fx (%.1f-%.1f)" % (statistics.median(values), min(values), max(values))
 
 
-def row(task, torch_ms, heist_ms):
-    """Each list holds (median, least) of the rounds."""
-    (t, t_least), (h, h_least) = zip(*torch_ms), zip(*heist_ms)
+def row(task, torch_said, heist_said):
+    t, h = [said["ms"] for said in torch_said], [said["ms"] for said in heist_said]
+    least = [min(said["min"] for said in side) for side in (torch_said, heist_said)]
     ratios, reach = [a / b for a, b in zip(t, h)], REACH.get(task)
     mark = "  BELOW" if reach and statistics.median(ratios) < reach else ""
     return "%-7s %11.2f %11.3f   %-24s %8s %6s%s" % (task, statistics.median(t), statistics.median(h), spread(ratios),
-                                                    "%.1fx" % (min(t_least) / min(h_least)), "%gx" % reach if reach else "-", mark)
+                                                    "%.1fx" % (least[0] / least[1]), "%gx" % reach if reach else "-", mark)
 
 
-def query_row(name, mad_ms, plain_ms, reach=None):
-    costs = [m / p for (m, _), (p, _) in zip(mad_ms, plain_ms)]
+def query_row(name, mad_said, plain_ms, reach=None):
+    costs = [said["ms"] / plain for said, plain in zip(mad_said, plain_ms)]
+    limit = ", reach at most %gx" % reach if reach else ""
     mark = "  ABOVE" if reach and statistics.median(costs) > reach else ""
-    return "a query to MAD, in plain queries, %-8s %s%s%s" % (name + ":", spread(costs), ", reach at most %gx" % reach if reach else "", mark)
+    return "a query to MAD, in plain queries, %-8s %s%s%s" % (name + ":", spread(costs), limit, mark)
 
 
 def processor():
@@ -100,25 +102,24 @@ def footer(a, load):
     return "\n".join([
         "batch %d, %d threads, %d rounds in turns; ms are medians, the ratio is median (min-max) of the rounds," % (a.batch, a.threads, a.rounds),
         "at best: the least time of each side, which other work on the machine disturbs least",
-        "%s, %d processors, load %.1f before and %.1f after; PyTorch %s%s" % (processor(), os.cpu_count(), load, os.getloadavg()[0],
-                                                                           torch.__version__, ", OPENBLAS_CORETYPE=" + core if core else "")])
+        "%s, %d processors, load %.1f before and %.1f after" % (processor(), os.cpu_count(), load, os.getloadavg()[0]),
+        "PyTorch %s%s" % (torch.__version__, ", OPENBLAS_CORETYPE=" + core if core else "")])
 
 
 def compare(a):
-    sides, load, ms = Sides(a), os.getloadavg()[0], {}
-    add = lambda side, task: ms.setdefault((side, task), []).append(getattr(sides, side)(task))
+    sides, load, said = Sides(a), os.getloadavg()[0], {}
+    add = lambda side, task: said.setdefault((side, task), []).append(getattr(sides, side)(task))
     print("%-7s %11s %11s   %-24s %8s %6s" % ("task", "PyTorch ms", "heist ms", "ratio", "at best", "reach"))
     for task in a.tasks:
         for _ in range(a.rounds):
             add("torch", task)
             add("heist", task)
-            if task == "mad":  # next to what it is compared with
-                add("torch", "query")
-                add("heist", "infer")
-        print(row(task, ms["torch", task], ms["heist", task]), flush=True)
+            if task == "mad":
+                add("torch", "query")  # heist's bench measures the plain query itself
+        print(row(task, said["torch", task], said["heist", task]), flush=True)
     if "mad" in a.tasks:
-        print(query_row("heist", ms["heist", "mad"], ms["heist", "infer"][-a.rounds:], QUERY_REACH))
-        print(query_row("PyTorch", ms["torch", "mad"], ms["torch", "query"]))
+        print(query_row("heist", said["heist", "mad"], [s["plain_ms"] for s in said["heist", "mad"]], QUERY_REACH))
+        print(query_row("PyTorch", said["torch", "mad"], [s["ms"] for s in said["torch", "query"]]))
     print(footer(a, load))
 
 
@@ -138,7 +139,10 @@ def main():
             print(check(a.heist, a.model))
         print(flush=True)
         compare(a)
-    except (interop.Wrong, OSError, ValueError, KeyError, struct.error) as why:
+    except KeyError as why:
+        print("bench: a result has no %s" % why, file=sys.stderr)
+        return 1
+    except (interop.Wrong, OSError, ValueError, struct.error) as why:
         print("bench: " + str(why), file=sys.stderr)
         return 1
     return 0

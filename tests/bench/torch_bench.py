@@ -97,7 +97,8 @@ class Ini:
         self.optimiser = torch.optim.SGD(self.victim.parameters(), lr=0.001, momentum=0.5, weight_decay=1e-3)
 
     def student_gradient(self, loss, graph):
-        return torch.cat([g.flatten() for g in torch.autograd.grad(loss, list(self.student.parameters()), create_graph=graph, retain_graph=True)])
+        found = torch.autograd.grad(loss, list(self.student.parameters()), create_graph=graph, retain_graph=True)
+        return torch.cat([g.flatten() for g in found])
 
     def losses(self):
         v_id, v_ood, s_id, s_ood = self.victim(self.x_id), self.victim(self.x_ood), self.student(self.x_id), self.student(self.x_ood)

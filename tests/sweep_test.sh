@@ -1,0 +1,155 @@
+#!/bin/sh
+# The command line from end to end, on small subsets of real data: resume after kill -9, the same CSV at any thread count,
+# and one clear line for each kind of bad input. HEIST is the binary.
+passed=0 failed=0
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ok() { passed=$((passed + 1)); }
+bad() { echo "FAIL: $1"; failed=$((failed + 1)); }
+check() { if eval "$2" >/dev/null 2>&1; then ok; else bad "$1"; fi; }
+
+# The CSV without what is measured in seconds or megabytes, rows in the order of their keys.
+numbers() {
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version)$/) drop[i] = 1 }
+        { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1" | sort
+}
+
+cat >"$dir/s.ini" <<'INI'
+[sweep]
+seeds = 1 2
+pool  = fashion-mnist:n=800
+[victim]
+dataset = mnist:n=1500
+epochs  = 2
+[defense none]
+[defense ini]
+ood = strokes:n=600 pool
+[defense mad (argmax kept)]
+oracle = argmax
+[attack knockoff]
+budget = 500
+epochs = 2
+label  = soft hard topk:k=2
+[attack jbda-tr]
+seeds  = 40
+rounds = 3
+epochs = 1
+INI
+run() { # OUT ARG...: with a cache of its own
+    out=$1
+    shift
+    "$HEIST" run "$dir/s.ini" --out "$dir/$out" --cache "$dir/$out.cache" "$@" >"$dir/$out.log" 2>&1
+}
+
+# ---- a sweep, whole, and once more
+run whole; check "the sweep runs" "[ $? = 0 ]"
+check "32 rows" '[ "$(wc -l <"$dir/whole/results.csv")" = 33 ]'
+check "no row failed" '! grep -q ",numeric,\|,shape," "$dir/whole/results.csv"'
+for f in results.csv curve.csv manifest.json report.md plots/clone_accuracy.svg plots/clone_accuracy.png plots/training_curves.svg plots/tradeoff.png; do
+    check "$f is there" "[ -s $dir/whole/$f ]"
+done
+check "OOD = pool is flagged where the pool is asked" '[ "$(grep -c ",1,0,\(soft\|hard\|topk[^,]*\)," "$dir/whole/results.csv")" = 6 ]'
+cp "$dir/whole/results.csv" "$dir/before.csv"
+run whole
+check "run again, nothing is computed" 'grep -q "32 cells, 0 computed" "$dir/whole.log"'
+check "and the CSV is the same file" 'cmp "$dir/whole/results.csv" "$dir/before.csv"'
+run whole --dry-run
+check "--dry-run lists cells and time" '[ "$(grep -c " done " "$dir/whole.log")" = 32 ] && grep -q "32 cells, 0 to compute, about" "$dir/whole.log"'
+rm -r "$dir/whole/plots" "$dir/whole/report.md"
+"$HEIST" report "$dir/whole" >"$dir/report.txt"
+check "report draws again" '[ -s "$dir/whole/report.md" ] && [ -s "$dir/whole/plots/tradeoff.svg" ] && grep -q "knockoff" "$dir/report.txt"'
+
+# ---- other thread counts, and killed at any moment: the same numbers
+OMP_NUM_THREADS=1 run one
+numbers "$dir/whole/results.csv" >"$dir/a"
+numbers "$dir/one/results.csv" >"$dir/b"
+check "1 and 2 threads: the same CSV" 'cmp "$dir/a" "$dir/b" && [ -s "$dir/a" ]'
+for pause in 0.2 0.9 1.7 0.4 2.3; do
+    "$HEIST" run "$dir/s.ini" --out "$dir/killed" --cache "$dir/killed.cache" >"$dir/killed.log" 2>&1 &
+    pid=$!
+    sleep $pause
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+done
+run killed
+numbers "$dir/killed/results.csv" >"$dir/b"
+check "killed and resumed: the same CSV" 'cmp "$dir/a" "$dir/b"'
+sort "$dir/whole/curve.csv" >"$dir/c"
+sort "$dir/killed/curve.csv" >"$dir/d"
+check "killed and resumed: the same curve.csv" 'cmp "$dir/c" "$dir/d"'
+head -c -20 "$dir/whole/results.csv" >"$dir/torn.csv" && cp "$dir/torn.csv" "$dir/whole/results.csv"
+run whole
+numbers "$dir/whole/results.csv" >"$dir/b"
+check "a torn last line: that cell runs again" 'grep -q "1 computed" "$dir/whole.log" && cmp "$dir/a" "$dir/b"'
+
+# ---- bad input: one line, non-zero, nothing lost
+refused() { # WHAT PATTERN COMMAND...
+    what=$1 pattern=$2
+    shift 2
+    "$@" >"$dir/out" 2>"$dir/err"
+    status=$?
+    if [ $status != 0 ] && [ $status -lt 126 ] && [ "$(wc -l <"$dir/err")" = 1 ] && grep -q -- "$pattern" "$dir/err"; then ok
+    else bad "$what: status $status, wanted one line with '$pattern', got: $(cat "$dir/err")"; fi
+}
+s="$HEIST run $dir/s.ini --out $dir/x --cache $dir/x.cache --set"
+refused "misspelt option" "did you mean 'epochs'" $s victim.epoch=3
+refused "misspelt attack option" "did you mean 'budget'" $s knockoff.buget=3
+refused "misspelt section of --set" "did you mean 'knockoff'" $s knockof.budget=3
+refused "not a number" "found 'many', expected a number" $s victim.epochs=many
+refused "out of range" "expected 0 to 2" $s mad.epsilon=7
+refused "unknown data set" "did you mean 'mnist'" $s victim.dataset=mnst
+refused "unknown model" "did you mean 'lenet5'" $s victim.model=lenet
+refused "unknown OOD set" "did you mean 'strokes'" $s ini.ood=stroke
+refused "pool smaller than the budget" "holds 800 images, expected at least the budget of 900" $s knockoff.budget=900
+refused "another shape" "images of 3x32x32, the victim" $s knockoff.pool=noise:shape=3x32x32
+refused "subset larger than the set" "60000" $s victim.dataset=mnist:n=70000
+refused "unknown label" "did you mean 'hard'" $s knockoff.label=hrd
+refused "no OOD set" "no OOD set is given\|found no value" $s ini.ood=
+refused "unknown flag" "did you mean '--dry-run'" "$HEIST" run "$dir/s.ini" --dryrun
+refused "unknown verb" "did you mean 'report'" "$HEIST" raport
+refused "no such file" "No such file" "$HEIST" run "$dir/none.ini"
+refused "unknown name in show" "did you mean 'knockoff'" "$HEIST" show attack knockof
+refused "no checkpoint" "header" "$HEIST" eval "$dir/s.ini" --dataset mnist
+refused "no results" "results.csv" "$HEIST" report "$dir"
+refused "unknown instruction set" "HEIST_SIMD: found 'sse'" env HEIST_SIMD=sse "$HEIST" list layers
+printf '[sweep]\n[victim]\ndataset = mnist\n[defence none]\n' >"$dir/bad.ini"
+refused "misspelt section" "did you mean 'defense'" "$HEIST" run "$dir/bad.ini"
+printf '[sweep]\n[victim]\ndataset = mnist\n[defense nome]\n[attack jbda]\n' >"$dir/bad.ini"
+refused "misspelt defense" "did you mean 'none'" "$HEIST" run "$dir/bad.ini"
+printf '[victim]\ndataset = mnist\nnonsense\n' >"$dir/bad.ini"
+refused "a line that is none" "line 3" "$HEIST" run "$dir/bad.ini"
+check "nothing was made on the way" '[ ! -e "$dir/x" ]'
+
+# ---- two runs on one folder
+mkdir "$dir/held"
+(exec 9>"$dir/held/.lock"; flock 9; echo "process 123 on elsewhere" >&9; sleep 4) &
+sleep 0.5
+refused "two runs on one folder" "in use by process 123 on elsewhere" "$HEIST" run "$dir/s.ini" --out "$dir/held" --cache "$dir/whole.cache"
+wait
+
+# ---- what cannot be written: what is recorded stays
+check "a disk that is full is an error" '! (ulimit -f 1; "$HEIST" run "$dir/s.ini" --out "$dir/full" --cache "$dir/whole.cache" --set sweep.seeds="1 2 3 4 5" 2>"$dir/err")'
+check "and says so in a line" 'tail -n 1 "$dir/err" | grep -q "^heist run: .*\(cannot\|File too large\)"'
+refused "a folder that is a file" "heist run" "$HEIST" run "$dir/s.ini" --out "$dir/s.ini" --cache "$dir/whole.cache"
+
+# ---- a NaN loss fails the cell, and the sweep goes on
+"$HEIST" run "$dir/s.ini" --out "$dir/nan" --cache "$dir/nan.cache" --set sweep.seeds=1 --set knockoff.lr="1e3 0.01" --set knockoff.momentum=0.99 --set knockoff.epochs=20 --set "defense ini.ood=strokes:n=600" >"$dir/nan.log" 2>&1
+check "a failed cell is a non-zero status" "[ $? = 1 ]"
+check "with its row" 'grep -q ",numeric,.*the loss is" "$dir/nan/results.csv"'
+check "and the others are there" '[ "$(wc -l <"$dir/nan/results.csv")" = 22 ] && grep -q ",ok,," "$dir/nan/results.csv"'
+
+# ---- one victim, one attack, one accuracy
+"$HEIST" train --dataset mnist:n=2000 --epochs 3 --out "$dir/v.safetensors" >"$dir/train.txt" 2>/dev/null
+check "train says its accuracy" 'grep -q "test accuracy 0\.[5-9]" "$dir/train.txt"'
+"$HEIST" eval "$dir/v.safetensors" --logits "$dir/l.safetensors" >"$dir/eval.txt"
+check "eval finds the same" '[ "$(sed "s/.*test accuracy \([0-9.]*\),.*/\1/" "$dir/train.txt")" = "$(sed "s/.*accuracy \([0-9.]*\) on.*/\1/" "$dir/eval.txt")" ]'
+check "and writes logits" '[ -s "$dir/l.safetensors" ]'
+"$HEIST" steal "$dir/v.safetensors" --attack knockoff:budget=300:epochs=2 --pool fashion-mnist --defense mad --label hard --out "$dir/c.safetensors" >"$dir/steal.txt" 2>/dev/null
+check "steal counts its queries" 'grep -q "queries 300 (300 distinct)" "$dir/steal.txt"'
+check "and writes the clone" '"$HEIST" eval "$dir/c.safetensors" --dataset mnist'
+for verb in run report train steal eval list show data doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
+check "doctor finds nothing wrong" '"$HEIST" doctor'
+check "bench prints JSON" '"$HEIST" bench --task infer --runs 3 --json | grep -q "\"ms\":"'
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
