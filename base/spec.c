@@ -264,8 +264,18 @@ static int check_all(const struct spec *s, const struct option *options, const s
     return code;
 }
 
+/* No two options of a table have one name: the second would never be read. */
+static int unique(const struct option *options)
+{
+    for (const struct option *o = options; o && o->name; o++)
+        for (const struct option *p = o + 1; p->name; p++)
+            if (strcmp(o->name, p->name) == 0) return 0;
+    return 1;
+}
+
 int spec_resolve(struct spec *s, const struct option *options, const struct preset *presets, const char *what)
 {
+    assert(unique(options));
     struct spec out = {.name = mem_string(s->name)};
     int code = check_all(s, options, presets, what); /* first: a spec full of unknown keys has no room for a preset's */
     if (!code && presets) code = apply_preset(s, presets, what);

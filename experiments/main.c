@@ -1,7 +1,9 @@
 /* heist: the command line. Each verb is a function in a cmd_*.c. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/spec.h"
@@ -34,9 +36,26 @@ static void usage(FILE *f)
     for (int i = 0; i < VERBS; i++) fprintf(f, "  %-8s %s\n", verb[i].name, verb[i].about);
 }
 
+/* Two libraries read the environment when they are loaded: OpenBLAS its core, OpenMP how long a thread spins before it
+ * sleeps. Spinning for long is ruinous as soon as anything else wants a core: 8 ms a step became 300. Where the user
+ * has not said otherwise, both are set, and the program starts anew, once. */
+static void tune(char **argv)
+{
+    static const char mark[] = "HEIST_TUNED", core[] = "OPENBLAS_CORETYPE", spin[] = "GOMP_SPINCOUNT";
+    const char *wanted = blas_wanted();
+    const int spins = !getenv(spin) && !getenv("OMP_WAIT_POLICY");
+    if (getenv(mark) || (!wanted && !spins)) return;
+    if (wanted) setenv(core, wanted, 1);
+    if (spins) setenv(spin, "1000", 1);
+    setenv(mark, wanted ? wanted : "1", 1);
+    execv("/proc/self/exe", argv);
+    if (wanted) unsetenv(core); /* could not: go on as it is; `heist doctor` says so */
+    unsetenv(mark);
+}
+
 int main(int argc, char **argv)
 {
-    blas_start(argv);
+    tune(argv);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of write(), reported as one */
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         usage(stdout);

@@ -6,13 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char CORE[] = "OPENBLAS_CORETYPE", MARK[] = "HEIST_CORETYPE_SET"; /* environment */
+static const char CORE[] = "OPENBLAS_CORETYPE", MARK[] = "HEIST_TUNED"; /* environment; main() sets the second */
+
+/* The OpenMP build changes OpenMP's own number of threads along with OpenBLAS's: it is put back. */
+static void set_threads(int n)
+{
+    const int ours = omp_get_max_threads();
+    openblas_set_num_threads(n);
+    omp_set_num_threads(ours);
+}
 
 static void one_thread(void)
 {
-    openblas_set_num_threads(1);
+    set_threads(1);
 }
 
 void blas_gemm(enum blas_op a_op, enum blas_op b_op, int m, int n, int k, float alpha, const float *a, int lda,
@@ -26,9 +33,9 @@ void blas_gemm(enum blas_op a_op, enum blas_op b_op, int m, int n, int k, float 
 
 void blas_gemm_threads(int threads, int n, const float *a, const float *b, float *c)
 {
-    openblas_set_num_threads(threads);
+    set_threads(threads);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a, n, b, n, 0, c, n);
-    openblas_set_num_threads(1);
+    set_threads(1);
 }
 
 int blas_level(const char *core)
@@ -56,20 +63,16 @@ const char *blas_best(void)
     return blas_core();
 }
 
-void blas_start(char **argv)
+const char *blas_wanted(void)
 {
-    const char *best = blas_best();
-    if (getenv(CORE) || getenv(MARK) || blas_level(best) <= blas_level(blas_core())) return;
-    setenv(CORE, best, 1);
-    setenv(MARK, best, 1);
-    execv("/proc/self/exe", argv);
-    unsetenv(CORE); /* could not: go on with the slow kernels; `heist doctor` says so */
+    return !getenv(CORE) && blas_level(blas_best()) > blas_level(blas_core()) ? blas_best() : NULL;
 }
 
 const char *blas_choice(void)
 {
-    if (getenv(MARK)) return "heist";
-    return getenv(CORE) ? "user" : "OpenBLAS";
+    const char *set = getenv(CORE), *mark = getenv(MARK);
+    if (!set) return "OpenBLAS";
+    return mark && strcmp(mark, set) == 0 ? "heist" : "user";
 }
 
 const char *blas_core(void)

@@ -10,9 +10,9 @@ void blas_gemm(enum blas_op a_op, enum blas_op b_op, int m, int n, int k, float 
                const float *b, int ldb, float beta, float *c, int ldc);
 
 /* OpenBLAS picks its kernels when it is loaded, from what it knows of processors; one newer than the library gets
- * its oldest kernels. blas_start() notices that, sets OPENBLAS_CORETYPE and runs the program anew, once. A value
- * that the user has set is respected. Call it first in main(); argv as main got it. */
-void blas_start(char **argv);
+ * its oldest kernels. The core it should run with then (main() sets OPENBLAS_CORETYPE and starts anew), or NULL where it
+ * chose well or the user has set that variable. */
+const char *blas_wanted(void);
 
 /* For `heist doctor` and the manifest. */
 const char *blas_core(void);   /* the kernels in use: "Haswell" */
