@@ -249,10 +249,22 @@ static void put_number(struct row *r, int column, const char *format, double v)
     put(r, column, text);
 }
 
+/* The victim's options as a spec of its network: "lenet5:epochs=10:..." */
+static char *training_text(const struct cell *c)
+{
+    struct spec s = {.name = mem_string(spec_string(&c->victim, "model"))};
+    for (int i = 0; i < c->victim.n; i++)
+        if (strcmp(c->victim.key[i], "dataset") && strcmp(c->victim.key[i], "model")) spec_set(&s, c->victim.key[i], c->victim.value[i]);
+    char *text = spec_text(&s);
+    spec_free(&s);
+    return text;
+}
+
 static void put_cell(struct row *r, const struct cell *c)
 {
-    char *attack = spec_text(&c->attack);
+    char *attack = spec_text(&c->attack), *training = training_text(c);
     put(r, RESULT_key, c->key);
+    put(r, RESULT_training, training);
     put(r, RESULT_sweep, c->sweep);
     put(r, RESULT_dataset, spec_string(&c->victim, "dataset"));
     put(r, RESULT_model, spec_string(&c->victim, "model"));
@@ -268,6 +280,7 @@ static void put_cell(struct row *r, const struct cell *c)
     put_number(r, RESULT_seed, "%.0f", (double)c->seed);
     put(r, RESULT_version, HEIST_VERSION);
     mem_free(attack);
+    mem_free(training);
 }
 
 static void put_result(struct row *r, const struct cell_result *v)

@@ -61,6 +61,7 @@ struct report_row {
     int key;                           /* of the curve; -1: no key */
     const char *seed_text, *status, *error;
     int ok;
+    int soft;                          /* 1: whole posteriors are released */
     int flagged, leaks;                /* ood is the attacker's pool; the pool is the victim's training set */
     double value[METRICS];             /* NaN where there is none */
 };

@@ -119,11 +119,11 @@ static char **find_methods(const struct table *t, const struct kind *k, int *of_
     return label;
 }
 
-/* A victim is a data set and a network: "mnist / lenet5". */
+/* A victim is a data set and a network, and how it was trained where that differs: "mnist / lenet5 epochs=10". */
 static char **find_victims(const struct table *t, int *of_row, int *n)
 {
     struct words w = {0};
-    char **data = value_labels(t, "dataset"), **model = value_labels(t, "model");
+    char **data = value_labels(t, "dataset"), **model = value_labels(t, table_column(t, "training") < 0 ? "model" : "training");
     words_init(&w, t->rows);
     for (int i = 0; i < t->rows; i++) {
         char *both = mem_print("%s / %s", data[i], model[i]);
@@ -156,6 +156,7 @@ static struct report_row make_row(const struct table *t, int i)
                            .error = table_get(t, i, "error")};
     r.ok = strcmp(r.status, "ok") == 0;
     r.flagged = table_number(t, i, "ood_is_pool") == 1;
+    r.soft = strcmp(table_get(t, i, "label"), "soft") == 0;
     r.leaks = table_number(t, i, "pool_is_train") == 1;
     for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, metric_column[m]);
     return r;
@@ -220,13 +221,13 @@ static int by_seed(const void *a, const void *b)
 
 /* One metric over row[0..n): rows of one seed count as one value, their mean (their largest for the seconds of training,
  * which are 0 in the rows that took the network from the cache). */
-static struct stat_mean over_seeds(const struct report_row *row, int n, enum metric m, int only_ok)
+static struct stat_mean over_seeds(const struct report_row *row, int n, enum metric m, int only_ok, int only_soft)
 {
     int largest = m == METRIC_VICTIM_S || m == METRIC_FIT_S, found = 0, seeds = 0;
     struct seeded *v = mem_new((size_t)n, sizeof *v);
     double *of_seed = mem_new((size_t)n, sizeof *of_seed);
     for (int i = 0; i < n; i++)
-        if (isfinite(row[i].value[m]) && (row[i].ok || !only_ok)) v[found++] = (struct seeded){row[i].seed, row[i].value[m]};
+        if (isfinite(row[i].value[m]) && (row[i].ok || !only_ok) && (row[i].soft || !only_soft)) v[found++] = (struct seeded){row[i].seed, row[i].value[m]};
     qsort(v, (size_t)found, sizeof *v, by_seed);
     for (int i = 0, end; i < found; i = end) {
         double sum = 0;
@@ -256,7 +257,7 @@ static void make_cells(struct report *r)
             r->repeated += end > i && e->seed == e[-1].seed;
         }
         c->rows = end - i;
-        for (int m = 0; m < METRICS; m++) c->value[m] = over_seeds(row, c->rows, (enum metric)m, 1);
+        for (int m = 0; m < METRICS; m++) c->value[m] = over_seeds(row, c->rows, (enum metric)m, 1, 0);
     }
 }
 
@@ -273,7 +274,10 @@ static void make_sides(struct report *r)
             rows += r->cell[end].rows;
         }
         s->cells = end - i;
-        for (int m = 0; m <= METRIC_QUERY_US; m++) s->value[m] = over_seeds(&r->row[c->row], rows, (enum metric)m, 0);
+        /* a hard label moves an answer far, whatever the defense: where soft ones are there, they tell what it does */
+        int soft = 0;
+        for (int k = 0; k < rows; k++) soft |= r->row[c->row + k].soft;
+        for (int m = 0; m <= METRIC_QUERY_US; m++) s->value[m] = over_seeds(&r->row[c->row], rows, (enum metric)m, 0, soft);
     }
 }
 

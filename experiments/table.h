@@ -9,6 +9,7 @@
     X(sweep, "name of the sweep")                                                                          \
     X(dataset, "the victim's data set, resolved spec")                                                     \
     X(model, "the victim's network")                                                                       \
+    X(training, "the network with every option of its training")                                           \
     X(defense, "resolved spec of the defense, or a chain of them with '+'")                                \
     X(attack, "resolved spec of the attack")                                                               \
     X(clone_model, "the clone's network")                                                                  \
