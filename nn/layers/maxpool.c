@@ -1,6 +1,7 @@
 /* Maximum over k x k windows, stride k or `stride`; of equal values the first in row order, as PyTorch's. */
 #include "base/err.h"
 #include "nn/layer.h"
+#include "nn/layers/vec.h"
 
 struct own {
     int k, stride;
@@ -68,17 +69,18 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
         for (int i = 0; i < out.h; i++)
             for (int j = 0; j < out.w; j++, y += MAPS, d += MAPS) {
                 const int at = (i * o->stride * in.w + j * o->stride) * MAPS;
-                float left[MAPS]; /* the gradient that has not found its pixel yet */
-                for (int t = 0; t < MAPS; t++) left[t] = d[t];
-                for (int ky = 0; ky < o->k; ky++)
-                    for (int kx = 0; kx < o->k; kx++) {
-                        const int q = at + (ky * in.w + kx) * MAPS;
-                        for (int t = 0; t < MAPS; t++) {
-                            const float hit = x[q + t] == y[t] ? left[t] : 0;
-                            to[q + t] = tile ? hit : to[q + t] + hit;
-                            left[t] = x[q + t] == y[t] ? 0 : left[t];
+                for (int t = 0; t < MAPS; t += VL) {
+                    const vec top = vec_load(y + t), none = vec_all(0);
+                    vec left = vec_load(d + t); /* the gradient that has not found its pixel yet */
+                    for (int ky = 0; ky < o->k; ky++)
+                        for (int kx = 0; kx < o->k; kx++) {
+                            const int q = at + (ky * in.w + kx) * MAPS + t;
+                            const vec here = vec_load(x + q), hit = vec_where_equal(here, top, left, none);
+                            if (tile) vec_store(to + q, hit);
+                            else vec_store(to + q, vec_load(to + q) + hit);
+                            left = vec_where_equal(here, top, none, left);
                         }
-                    }
+                }
             }
     }
 }
@@ -92,17 +94,21 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
         const size_t at_in = (size_t)a * (size_t)(in.h * in.w) * MAPS, at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *x = p->x[0] + at_in, *y = p->y + at_out, *v = vx[0] + at_in;
-        float *to = vy + at_out;
+        const float *restrict x = p->x[0] + at_in, *restrict y = p->y + at_out, *restrict v = vx[0] + at_in;
+        float *restrict to = vy + at_out;
         for (int i = 0; i < out.h; i++)
             for (int j = 0; j < out.w; j++, y += MAPS, to += MAPS) {
                 const int at = (i * o->stride * in.w + j * o->stride) * MAPS;
-                for (int t = 0; t < MAPS; t++) to[t] = 0;
-                for (int ky = o->k - 1; ky >= 0; ky--) /* backwards, so that the first of equals is the last to write */
-                    for (int kx = o->k - 1; kx >= 0; kx--) {
-                        const int q = at + (ky * in.w + kx) * MAPS;
-                        for (int t = 0; t < MAPS; t++) to[t] = x[q + t] == y[t] ? v[q + t] : to[t];
-                    }
+                for (int t = 0; t < MAPS; t += VL) {
+                    const vec top = vec_load(y + t);
+                    vec got = vec_all(0);
+                    for (int ky = o->k - 1; ky >= 0; ky--) /* backwards, so that the first of equals is the last to write */
+                        for (int kx = o->k - 1; kx >= 0; kx--) {
+                            const int q = at + (ky * in.w + kx) * MAPS + t;
+                            got = vec_where_equal(vec_load(x + q), top, vec_load(v + q), got);
+                        }
+                    vec_store(to + t, got);
+                }
             }
     }
 }

@@ -30,4 +30,12 @@ INLINE vec vec_all(float x)
     return v;
 }
 
+typedef int ivec __attribute__((vector_size(4 * VL), may_alias));
+
+INLINE vec vec_where_equal(vec a, vec b, vec yes, vec no) /* lane by lane: a == b ? yes : no */
+{
+    const ivec m = a == b;
+    return (vec)(((ivec)yes & m) | ((ivec)no & ~m));
+}
+
 #endif

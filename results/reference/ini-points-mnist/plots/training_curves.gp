@@ -1,0 +1,58 @@
+# training_curves: mnist / lenet5
+# `heist report` writes this file anew: change a copy, then run gnuplot on it in this folder.
+set encoding utf8
+set datafile separator comma
+set datafile columnheaders
+set border 3 lc rgb '#444444'
+set tics nomirror
+set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'
+set pointintervalbox 0
+set bars 0.6
+data = 'training_curves.csv'
+set style line 1 lc rgb '#0072B2' dt 1 lw 1.8 pt 7 ps 0.6
+set style line 2 lc rgb '#E69F00' dt 2 lw 1.8 pt 5 ps 0.6
+set style line 3 lc rgb '#009E73' dt 3 lw 1.8 pt 9 ps 0.6
+width = 776; height = 368 # pixels
+scale = 2 # of the PNG
+do for [format in 'svg png'] {
+if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }
+if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }
+set output 'training_curves.'.format
+set multiplot
+unset key
+set border 3 lc rgb '#444444'
+set yrange [0:100]
+set ytics 20 nomirror
+set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'
+set ylabel 'clone test accuracy, %'
+set lmargin at screen 0.0928; set rmargin at screen 0.4794; set tmargin at screen 0.8913; set bmargin at screen 0.2663
+set title 'knockoff lr=0.1'
+set xrange [0:10.2]
+set xlabel 'epoch'
+unset arrow
+set xtics autofreq nomirror
+plot \
+  data every ::0::9 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 1 pi 1 notitle, \
+  data every ::10::19 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 2 pi 1 notitle, \
+  data every ::20::29 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 3 pi 1 notitle
+set ylabel ''
+set lmargin at screen 0.5928; set rmargin at screen 0.9794; set tmargin at screen 0.8913; set bmargin at screen 0.2663
+set title 'knockoff lr=0.01'
+set xrange [0:10.2]
+set xlabel 'epoch'
+unset arrow
+set xtics autofreq nomirror
+plot \
+  data every ::30::39 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 1 pi 1 notitle, \
+  data every ::40::49 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 2 pi 1 notitle, \
+  data every ::50::59 using (column('epoch')):(100*column('clone_acc')) with linespoints ls 3 pi 1 notitle
+set lmargin at screen 0.01; set rmargin at screen 0.99; set bmargin at screen 0.005; set tmargin at screen 0.0870
+unset title; unset xlabel; unset ylabel; unset tics; unset border; unset grid; unset arrow
+set key center center horizontal Left reverse samplen 4 maxcols 3
+plot [0:1][0:1] \
+  NaN with linespoints ls 1 title 'none', \
+  NaN with linespoints ls 2 title 'ini ood=fashion-mnist (*)', \
+  NaN with linespoints ls 3 title 'ini ood=strokes'
+unset multiplot
+unset output
+}
