@@ -24,7 +24,7 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
 static int rank(const float *p, int classes, int k)
 {
     int before = 0;
-    for (int j = 0; j < classes; j++) before += p[j] > p[k] || (p[j] == p[k] && j < k);
+    for (int j = 0; j < classes; j++) before += p[j] > p[k] || (j < k && p[j] == p[k]);
     return before;
 }
 

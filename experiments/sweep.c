@@ -199,7 +199,7 @@ static int walk(const struct section *s, void *ctx, int (*visit)(void *ctx, cons
     for (; n < s->n && !code; n++)
         if ((code = list_of(&list[n], s, s->key[n], s->value[n]))) break;
     while (!code) {
-        char *value[KEYS];
+        char *value[KEYS] = {NULL};
         for (int i = 0; i < n; i++) value[i] = list[i].word[at[i]];
         code = visit(ctx, s, value);
         int i = n - 1;

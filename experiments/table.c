@@ -355,7 +355,7 @@ static int new_file(const char *path, const char *old, size_t old_size, int rows
     int code = OK;
     put_row(&t, n, column);
     assert(t.bytes);
-    if (old_size >= t.size || (old_size && memcmp(old, t.bytes, old_size)))
+    if (old_size >= t.size || (old && old_size && memcmp(old, t.bytes, old_size)))
         code = err_set(ERR_FORMAT, "%s: line 1: no line of column names; move the file away and run again", path);
     for (int k = 0; k < rows && !code; k++) put_row(&t, n, value + (size_t)k * (size_t)n);
     if (!code) code = file_write(path, t.bytes, t.size);

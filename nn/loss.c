@@ -1,5 +1,6 @@
 #include "nn/loss.h"
 
+#include <assert.h>
 #include <math.h>
 
 
@@ -14,6 +15,7 @@ int argmax(const float *v, int n)
 /* log sum exp of a row, in double. */
 static double lse(const float *z, int classes)
 {
+    assert(classes > 0);
     const double top = (double)z[argmax(z, classes)];
     double s = 0;
     for (int k = 0; k < classes; k++) s += (double)expf(z[k] - (float)top);

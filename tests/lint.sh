@@ -8,7 +8,7 @@ blas=$(echo /usr/include/*/openblas-openmp)
 sources=$(ls base/*.c nn/*.c nn/layers/*.c nn/arch/*.c data/*.c defenses/*.c victim/*.c attacker/*.c experiments/*.c)
 
 if cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 --suppressions-list=tests/cppcheck.txt \
-    -I. -Ibuild/release -D_GNU_SOURCE -DLAYER_SIMD=base -DHEIST_CC=0 -DHEIST_FLAGS=0 $sources; then passed=1
+    -I. -Ibuild/release -D_GNU_SOURCE -DLAYER_SIMD=base '-DHEIST_CC=""' '-DHEIST_FLAGS=""' $sources; then passed=1
 else failed=1; fi
 for f in $sources; do
     # shellcheck disable=SC2086 # words

@@ -25,7 +25,7 @@ INLINE void vec_store(float *p, vec v)
 
 INLINE vec vec_all(float x)
 {
-    vec v;
+    vec v = {0};
     for (int i = 0; i < VL; i++) v[i] = x;
     return v;
 }
