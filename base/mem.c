@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, HUGE_PAGE = 2 << 20 };
 
 static void out_of_memory(size_t bytes)
 {
@@ -19,8 +20,10 @@ void *mem_new(size_t count, size_t size)
     if (size && count > (SIZE_MAX - ALIGN) / size) out_of_memory(SIZE_MAX);
     size_t bytes = (count * size + ALIGN - 1) / ALIGN * ALIGN;
     if (bytes == 0) bytes = ALIGN;
-    void *p = aligned_alloc(ALIGN, bytes);
+    const int huge = bytes >= HUGE_PAGE; /* large buffers on large pages: a network's pass walks all of them */
+    void *p = aligned_alloc(huge ? HUGE_PAGE : ALIGN, huge ? (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE : bytes);
     if (!p) out_of_memory(bytes);
+    if (huge) (void)madvise(p, bytes, MADV_HUGEPAGE);
     memset(p, 0, bytes);
     return p;
 }

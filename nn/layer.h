@@ -33,7 +33,8 @@ struct layer {
     double flops;   /* multiply-adds an image, for `heist list models` */
 };
 
-/* One pass of one layer over a batch of n images. Buffers are in the layer's in[] and out layouts. */
+/* One pass of one layer over n images, a batch or a piece of one. Buffers are in the layer's in[] and out layouts. Pieces
+ * run at the same time: in eval mode a layer writes to y, dx, vy and scratch alone. */
 struct pass {
     int n;
     int train; /* train mode: batch statistics, dropout */
@@ -43,7 +44,7 @@ struct pass {
     const float *stat; /* the model's block of statistics */
     float *stat_out;   /* train mode: where running statistics are updated */
     float *scratch;    /* ops->scratch floats, undefined */
-    float *saved;      /* ops->saved floats that forward leaves for backward and tangent */
+    float *saved;      /* ops->saved floats that forward leaves for backward and tangent; NULL: neither will be called */
 };
 
 struct layer_ops {
@@ -52,13 +53,15 @@ struct layer_ops {
     size_t own;                   /* bytes of layer.own */
     int inputs;
     int inplace; /* y may be x and dx may be dy: element-wise layers */
+    int whole;   /* in train mode an image's result depends on the batch: it is not cut into pieces (nn/tape.c) */
 
     /* From in[] and the resolved options: out, param[], stat[], own, flops. ERR_SHAPE, ERR_OPTION. */
     int (*shape)(struct layer *l, const struct spec *opt);
     /* (optional: no scratch) floats of scratch for a batch of n. */
     size_t (*scratch)(const struct layer *l, int n);
-    /* (optional: nothing) floats that a pass keeps from forward to backward and tangent. */
-    size_t (*saved)(const struct layer *l);
+    /* (optional: nothing) floats that a pass over n images keeps from forward to backward and tangent. A piece that begins
+     * at image i has those from saved(l, i) on; a `whole` layer's are not cut. */
+    size_t (*saved)(const struct layer *l, int n);
     /* (optional: no parameters) PyTorch's default initialisation; w, stat are the model's blocks. */
     void (*init)(const struct layer *l, float *w, float *stat, struct rng *r);
     void (*forward)(const struct layer *l, const struct pass *p);

@@ -1,5 +1,12 @@
-/* Passes over a network: buffers of one batch, and the order in which layers see them. */
+/* Passes over a network: buffers of one batch, and the order in which layers see them.
+ *
+ * A run of layers that treat every image alone (a stretch) goes depth first: each thread takes a few images (a piece)
+ * through all of its layers while they are in its cache, and threads meet at the end. A layer that needs the whole batch
+ * (batch statistics; the gradient of parameters, a sum over images) and a batch of fewer pieces than threads go layer by
+ * layer, and the layer shares out its work. Either way the numbers are the same: no layer's result depends on how a batch
+ * is cut. */
 #include <assert.h>
+#include <omp.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -9,15 +16,23 @@
 struct tape {
     const struct model *m;
     int batch, n, flags;
-    float *stat_out;  /* train mode: where running statistics go */
-    float **y;        /* [layers] outputs; an in-place layer shares its input's */
-    float **d;        /* [layers] gradients or tangents of the outputs */
-    float **saved;    /* [layers] what a layer's forward leaves for its backward */
-    int *readers;     /* [layers + 1] how many layers read an output; [layers]: the network's input */
-    int *shares;      /* [layers] 1: y and d are another layer's */
-    int *trained;     /* [layers] 1: parameters in this layer or in one that it reads */
-    float *scratch, *sum; /* sum: a gradient on its way to an output that several layers read */
+    float *stat_out; /* train mode: where running statistics go */
+    float **y;       /* [layers] outputs; an in-place layer shares its input's */
+    float **d;       /* [layers] gradients or tangents of the outputs */
+    float **saved;   /* [layers] what a layer's forward leaves for its backward */
+    int *readers;    /* [layers + 1] how many layers read an output; [layers]: the network's input */
+    int *shares;     /* [layers] 1: y and d are another layer's */
+    int *trained;    /* [layers] 1: parameters in this layer or in one that it reads */
+    int *unit;       /* [layers] images that it takes at once: the wider of its lanes */
+    size_t piece_scratch, piece_sum; /* floats of one piece, whatever the layer */
+    float *scratch, *sum;            /* sum: a gradient on its way to an output that several layers read */
     const float *x;
+};
+
+/* Images [first, first + n) of a batch, with memory of their own. first is a multiple of the unit of every layer they see. */
+struct piece {
+    int first, n;
+    float *scratch, *sum;
 };
 
 /* A layer works in place where its only input has no other reader. */
@@ -28,24 +43,47 @@ static void plan(struct tape *t)
         for (int j = 0; j < m->layer[i].inputs; j++)
             t->readers[m->layer[i].from[j] < 0 ? m->layers : m->layer[i].from[j]]++;
     for (int i = 0; i < m->layers; i++) {
-        int from = m->layer[i].from[0];
-        t->trained[i] = m->layer[i].params > 0;
-        for (int j = 0; j < m->layer[i].inputs; j++)
-            if (m->layer[i].from[j] >= 0 && t->trained[m->layer[i].from[j]]) t->trained[i] = 1;
-        t->shares[i] = m->layer[i].ops->inplace && from >= 0 && t->readers[from] == 1;
+        const struct layer *l = &m->layer[i];
+        const int from = l->from[0];
+        t->trained[i] = l->params > 0;
+        for (int j = 0; j < l->inputs; j++)
+            if (l->from[j] >= 0 && t->trained[l->from[j]]) t->trained[i] = 1;
+        t->shares[i] = l->ops->inplace && from >= 0 && t->readers[from] == 1;
+        t->unit[i] = l->in[0].lanes > l->out.lanes ? l->in[0].lanes : l->out.lanes;
     }
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t scratch_of(const struct layer *l, int n)
+{
+    const size_t floats = l->ops->scratch ? l->ops->scratch(l, n) : 0;
+    return (floats + MAPS - 1) / MAPS * MAPS;
+}
+
+static int pieces(int unit, int n)
+{
+    return (n + unit - 1) / unit;
 }
 
 static void allocate(struct tape *t)
 {
     const struct model *m = t->m;
-    size_t scratch = 0, sum = 0;
+    size_t whole = 0, sum = 0, most = 0;
     for (int i = 0; i < m->layers; i++) {
         const struct layer *l = &m->layer[i];
-        const size_t size = shape_floats(l->out, t->batch), need = l->ops->scratch ? l->ops->scratch(l, t->batch) : 0;
-        if (need > scratch) scratch = need;
-        if (l->ops->saved) t->saved[i] = mem_new(l->ops->saved(l), sizeof **t->saved);
-        if (t->readers[i] > 1 && size > sum) sum = size;
+        const size_t size = shape_floats(l->out, t->batch);
+        most = larger(most, (size_t)pieces(t->unit[i], t->batch));
+        whole = larger(whole, scratch_of(l, t->batch));
+        t->piece_scratch = larger(t->piece_scratch, scratch_of(l, t->unit[i]));
+        if (t->readers[i] > 1) {
+            sum = larger(sum, size);
+            t->piece_sum = larger(t->piece_sum, shape_floats(l->out, VECTORS));
+        }
+        if (l->ops->saved && (l->ops->whole || t->flags & TAPE_BACKWARD)) t->saved[i] = mem_new(l->ops->saved(l, t->batch), sizeof **t->saved);
         if (t->shares[i]) {
             t->y[i] = t->y[l->from[0]];
             t->d[i] = t->d[l->from[0]];
@@ -54,8 +92,8 @@ static void allocate(struct tape *t)
         t->y[i] = mem_new(size, sizeof **t->y);
         if (t->flags & TAPE_BACKWARD) t->d[i] = mem_new(size, sizeof **t->d);
     }
-    t->scratch = mem_new(scratch, sizeof *t->scratch);
-    if (t->flags & TAPE_BACKWARD) t->sum = mem_new(sum, sizeof *t->sum);
+    t->scratch = mem_new(larger(whole, most * t->piece_scratch), sizeof *t->scratch);
+    if (t->flags & TAPE_BACKWARD) t->sum = mem_new(larger(sum, most * t->piece_sum), sizeof *t->sum);
 }
 
 struct tape *tape_new(const struct model *m, int batch, int flags)
@@ -71,6 +109,7 @@ struct tape *tape_new(const struct model *m, int batch, int flags)
     t->readers = mem_new((size_t)m->layers + 1, sizeof *t->readers);
     t->shares = mem_new((size_t)m->layers, sizeof *t->shares);
     t->trained = mem_new((size_t)m->layers, sizeof *t->trained);
+    t->unit = mem_new((size_t)m->layers, sizeof *t->unit);
     plan(t);
     allocate(t);
     return t;
@@ -91,6 +130,7 @@ void tape_free(struct tape *t)
     mem_free(t->readers);
     mem_free(t->shares);
     mem_free(t->trained);
+    mem_free(t->unit);
     mem_free(t->scratch);
     mem_free(t->sum);
     mem_free(t);
@@ -101,13 +141,73 @@ void tape_train(struct tape *t, float *stat)
     t->stat_out = stat;
 }
 
-static struct pass pass_of(const struct tape *t, int i)
+/* ---- stretches and pieces ----------------------------------------------------------------------- */
+
+/* A layer that is not cut into pieces: it needs the whole batch, or overwrites the dy that its parameters' gradient needs. */
+static int is_whole(const struct tape *t, int i)
 {
     const struct layer *l = &t->m->layer[i];
-    struct pass p = {.n = t->n, .train = t->stat_out != NULL, .y = t->y[i], .w = t->m->w, .stat = t->m->stat,
-                     .stat_out = t->stat_out, .scratch = t->scratch, .saved = t->saved[i]};
-    for (int j = 0; j < l->inputs; j++) p.x[j] = l->from[j] < 0 ? t->x : t->y[l->from[j]];
+    return (t->stat_out && l->ops->whole) || (t->shares[i] && l->params);
+}
+
+/* The stretch that layer i belongs to ends before the layer returned (step 1), or begins after it (step -1). */
+static int stretch_end(const struct tape *t, int i, int step)
+{
+    int end = i + step;
+    while (!is_whole(t, i) && end >= 0 && end < t->m->layers && t->unit[end] == t->unit[i] && !is_whole(t, end)) end += step;
+    return end;
+}
+
+/* Whether layer i's stretch goes depth first: the pieces keep the threads busy (at most a fifth of the time lost). */
+static int is_deep(const struct tape *t, int i)
+{
+    const int count = pieces(t->unit[i], t->n), threads = omp_get_max_threads();
+    return !is_whole(t, i) && pieces(threads, count) * threads * 4 <= count * 5;
+}
+
+static struct piece piece_of(const struct tape *t, int unit, int k)
+{
+    const int first = k * unit;
+    return (struct piece){first, t->n - first < unit ? t->n - first : unit, t->scratch + (size_t)k * t->piece_scratch,
+                          t->sum ? t->sum + (size_t)k * t->piece_sum : NULL};
+}
+
+static struct piece whole_batch(const struct tape *t)
+{
+    return (struct piece){0, t->n, t->scratch, t->sum};
+}
+
+/* Where image `first` stands in a buffer of layer `from`'s outputs (-1: the network's input); NULL stays NULL. */
+static float *part(const struct tape *t, int from, float *buffer, int first)
+{
+    const struct shape s = from < 0 ? t->m->input : t->m->layer[from].out;
+    return buffer ? buffer + (size_t)first * shape_size(s) : NULL;
+}
+
+static const float *part_const(const struct tape *t, int from, const float *buffer, int first)
+{
+    const struct shape s = from < 0 ? t->m->input : t->m->layer[from].out;
+    return buffer ? buffer + (size_t)first * shape_size(s) : NULL;
+}
+
+static struct pass pass_of(const struct tape *t, int i, const struct piece *c)
+{
+    const struct layer *l = &t->m->layer[i];
+    struct pass p = {.n = c->n, .train = t->stat_out != NULL, .y = part(t, i, t->y[i], c->first), .w = t->m->w, .stat = t->m->stat,
+                     .stat_out = t->stat_out, .scratch = c->scratch, .saved = t->saved[i]};
+    if (p.saved && !l->ops->whole) p.saved += l->ops->saved(l, c->first);
+    for (int j = 0; j < l->inputs; j++) p.x[j] = part_const(t, l->from[j], l->from[j] < 0 ? t->x : t->y[l->from[j]], c->first);
     return p;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------ */
+
+static void forward_layers(const struct tape *t, int from, int to, struct piece c)
+{
+    for (int i = from; i < to; i++) {
+        const struct pass p = pass_of(t, i, &c);
+        t->m->layer[i].ops->forward(&t->m->layer[i], &p);
+    }
 }
 
 const float *model_forward(const struct model *m, struct tape *t, const float *x, int n)
@@ -115,12 +215,25 @@ const float *model_forward(const struct model *m, struct tape *t, const float *x
     assert(t->m == m && n > 0 && n <= t->batch);
     t->n = n;
     t->x = x;
-    for (int i = 0; i < m->layers; i++) {
-        struct pass p = pass_of(t, i);
-        m->layer[i].ops->forward(&m->layer[i], &p);
+    for (int i = 0, end; i < m->layers; i = end) {
+        end = stretch_end(t, i, 1);
+        if (!is_deep(t, i)) {
+            forward_layers(t, i, end, whole_batch(t));
+            continue;
+        }
+        const int unit = t->unit[i], count = pieces(unit, n);
+#pragma omp parallel for schedule(static)
+        for (int k = 0; k < count; k++) forward_layers(t, i, end, piece_of(t, unit, k));
     }
     return t->y[m->layers - 1];
 }
+
+/* ---- backward ----------------------------------------------------------------------------------- */
+
+/* What one backward pass wants. */
+struct wanted {
+    float *dparams, *dx;
+};
 
 static void add(float *to, const float *v, size_t size)
 {
@@ -130,49 +243,97 @@ static void add(float *to, const float *v, size_t size)
 
 /* Where the gradient of layer `from`'s output is written: its buffer, or aside where another reader's is there. NULL: not
  * wanted. Two inputs of one layer are never the same output (model_parse refuses it). */
-static float *target(struct tape *t, int from, float *dx, const int *seen)
+static float *target(const struct tape *t, const struct wanted *w, int from, const struct piece *c, const int *seen)
 {
-    if (from < 0) return dx;
-    if (!dx && !t->trained[from]) return NULL;
-    return seen[from] ? t->sum : t->d[from];
+    if (from < 0) return part(t, from, w->dx, c->first);
+    if (!w->dx && !t->trained[from]) return NULL;
+    return seen[from] ? c->sum : part(t, from, t->d[from], c->first);
 }
 
-static void arrived(struct tape *t, int from, const float *to, int *seen)
+static void arrived(const struct tape *t, int from, const float *to, const struct piece *c, int *seen)
 {
     if (from < 0 || !to) return;
-    if (seen[from]) add(t->d[from], t->sum, shape_floats(t->m->layer[from].out, t->n));
+    if (seen[from]) add(part(t, from, t->d[from], c->first), c->sum, shape_floats(t->m->layer[from].out, c->n));
     seen[from] = 1;
+}
+
+/* Layers `from` down to, without, `end`; dparams may be NULL. `seen` [layers]: the gradients that are there. */
+static void backward_layers(const struct tape *t, const struct wanted *w, int from, int end, struct piece c, float *dparams, int *seen)
+{
+    for (int i = from; i > end; i--) {
+        const struct layer *l = &t->m->layer[i];
+        const struct pass p = pass_of(t, i, &c);
+        float *to[LAYER_INPUTS] = {NULL};
+        int any = dparams && l->params;
+        if (!w->dx && !t->trained[i]) continue;
+        for (int j = 0; j < l->inputs; j++) any |= (to[j] = target(t, w, l->from[j], &c, seen)) != NULL;
+        if (any) l->ops->backward(l, &p, part_const(t, i, t->d[i], c.first), dparams, to);
+        for (int j = 0; j < l->inputs; j++) arrived(t, l->from[j], to[j], &c, seen);
+    }
+}
+
+/* The same depth first, and then the gradients of the stretch's parameters. */
+static void backward_deep(const struct tape *t, const struct wanted *w, int from, int end, int *seen)
+{
+    const int unit = t->unit[from], count = pieces(unit, t->n), layers = t->m->layers;
+    const struct piece whole = whole_batch(t);
+    float *nowhere[LAYER_INPUTS] = {NULL};
+#pragma omp parallel for schedule(static)
+    for (int k = 0; k < count; k++) {
+        int mine[layers];
+        memcpy(mine, seen, sizeof mine);
+        backward_layers(t, w, from, end, piece_of(t, unit, k), NULL, mine);
+        if (k == 0) memcpy(seen + layers, mine, sizeof mine);
+    }
+    memcpy(seen, seen + layers, (size_t)layers * sizeof *seen);
+    for (int i = from; i > end && w->dparams; i--) {
+        const struct pass p = pass_of(t, i, &whole);
+        if (t->m->layer[i].params) t->m->layer[i].ops->backward(&t->m->layer[i], &p, t->d[i], w->dparams, nowhere);
+    }
 }
 
 void model_backward(const struct model *m, struct tape *t, const float *dlogits, float *dparams, float *dx)
 {
     assert(t->m == m && (t->flags & TAPE_BACKWARD) && t->n > 0);
-    int seen[m->layers];
+    const struct wanted w = {dparams, dx};
+    int seen[2 * m->layers]; /* the second half: what the stretch leaves */
     memset(seen, 0, sizeof seen);
     memcpy(t->d[m->layers - 1], dlogits, (size_t)t->n * (size_t)m->classes * sizeof *dlogits);
-    for (int i = m->layers - 1; i >= 0; i--) {
-        const struct layer *l = &m->layer[i];
-        const struct pass p = pass_of(t, i);
-        if (!dx && !t->trained[i]) continue;
-        float *to[LAYER_INPUTS] = {NULL};
-        for (int j = 0; j < l->inputs; j++) to[j] = target(t, l->from[j], dx, seen);
-        l->ops->backward(l, &p, t->d[i], dparams, to);
-        for (int j = 0; j < l->inputs; j++) arrived(t, l->from[j], to[j], seen);
+    for (int i = m->layers - 1, end; i >= 0; i = end) {
+        end = stretch_end(t, i, -1);
+        if (is_deep(t, i)) backward_deep(t, &w, i, end, seen);
+        else backward_layers(t, &w, i, end, whole_batch(t), dparams, seen);
+    }
+}
+
+/* ---- tangent ------------------------------------------------------------------------------------ */
+
+static void tangent_layers(const struct tape *t, const float *vparams, const float *vx, int from, int to, struct piece c)
+{
+    for (int i = from; i < to; i++) {
+        const struct layer *l = &t->m->layer[i];
+        const struct pass p = pass_of(t, i, &c);
+        const float *v[LAYER_INPUTS] = {NULL}; /* NULL: does not move */
+        for (int j = 0; j < l->inputs; j++) {
+            const int in = l->from[j];
+            v[j] = part_const(t, in, in < 0 ? vx : vx || t->trained[in] ? t->d[in] : NULL, c.first);
+        }
+        if (vx || t->trained[i]) l->ops->tangent(l, &p, vparams, v, part(t, i, t->d[i], c.first));
     }
 }
 
 void model_tangent(const struct model *m, struct tape *t, const float *vparams, const float *vx, float *vlogits)
 {
     assert(t->m == m && (t->flags & TAPE_BACKWARD) && t->n > 0 && !t->stat_out && (vparams || vx));
-    for (int i = 0; i < m->layers; i++) {
-        const struct layer *l = &m->layer[i];
-        const struct pass p = pass_of(t, i);
-        const float *v[LAYER_INPUTS] = {NULL}; /* NULL: does not move */
-        for (int j = 0; j < l->inputs; j++) {
-            const int from = l->from[j];
-            v[j] = from < 0 ? vx : vx || t->trained[from] ? t->d[from] : NULL;
+    for (int i = 0, end; i < m->layers; i = end) {
+        end = stretch_end(t, i, 1);
+        if (!is_deep(t, i)) {
+            tangent_layers(t, vparams, vx, i, end, whole_batch(t));
+            continue;
         }
-        if (vx || t->trained[i]) l->ops->tangent(l, &p, vparams, v, t->d[i]);
+        const int unit = t->unit[i], count = pieces(unit, t->n);
+#pragma omp parallel for schedule(static)
+        for (int k = 0; k < count; k++) tangent_layers(t, vparams, vx, i, end, piece_of(t, unit, k));
     }
     memcpy(vlogits, t->d[m->layers - 1], (size_t)t->n * (size_t)m->classes * sizeof *vlogits);
 }

@@ -36,8 +36,9 @@ static void init(const struct layer *l, float *w, float *stat, struct rng *r)
     }
 }
 
-static size_t saved(const struct layer *l) /* mean and 1/sqrt(var + eps) of the pass */
+static size_t saved(const struct layer *l, int n) /* mean and 1/sqrt(var + eps) of the pass */
 {
+    (void)n;
     return 2 * (size_t)l->out.c;
 }
 
@@ -101,18 +102,25 @@ static float weight_of(const struct layer *l, const float *w, int c)
     return l->params ? w[l->param[0].at + (size_t)c] : 1;
 }
 
+/* The statistics that normalise: the batch's in train mode, the running ones in eval mode. */
+static float mean_of(const struct layer *l, const struct pass *p, int c)
+{
+    return p->train ? p->saved[c] : p->stat[l->stat[0].at + (size_t)c];
+}
+
+static float inv_of(const struct layer *l, const struct pass *p, int c)
+{
+    return p->train ? p->saved[l->out.c + c] : 1 / sqrtf(p->stat[l->stat[1].at + (size_t)c] + EPS);
+}
+
 static void forward(const struct layer *l, const struct pass *p)
 {
     const int groups = shape_groups(l->out, p->n);
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < l->out.c; c++) {
         if (p->train) statistics(l, p, c);
-        else {
-            p->saved[c] = p->stat[l->stat[0].at + (size_t)c];
-            p->saved[l->out.c + c] = 1 / sqrtf(p->stat[l->stat[1].at + (size_t)c] + EPS);
-        }
-        const float a = weight_of(l, p->w, c) * p->saved[l->out.c + c];
-        const float b = (l->params ? p->w[l->param[1].at + (size_t)c] : 0) - a * p->saved[c];
+        const float a = weight_of(l, p->w, c) * inv_of(l, p, c);
+        const float b = (l->params ? p->w[l->param[1].at + (size_t)c] : 0) - a * mean_of(l, p, c);
         for (int g = 0; g < groups; g++) scale(l, g, c, a, b, p->x[0], p->y);
     }
 }
@@ -122,7 +130,7 @@ static void backward_channel(const struct layer *l, const struct pass *p, int c,
 {
     const int lanes = l->out.lanes, pixels = l->out.h * l->out.w;
     const double count = (double)p->n * pixels;
-    const float mean = p->saved[c], inv = p->saved[l->out.c + c], a = weight_of(l, p->w, c) * inv;
+    const float mean = mean_of(l, p, c), inv = inv_of(l, p, c), a = weight_of(l, p->w, c) * inv;
     const float slope = p->train ? (float)(dg / count) * inv : 0, shift = p->train ? (float)(db / count) : 0;
     for (int g = 0; g < shape_groups(l->out, p->n); g++) {
         const float *x = p->x[0] + plane(l, g, c), *d = dy + plane(l, g, c);
@@ -139,8 +147,9 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
 {
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < l->out.c; c++) {
-        const double db = total(l, p->n, c, dy, 0, NULL);
-        const double dg = total(l, p->n, c, p->x[0], p->saved[c], dy) * (double)p->saved[l->out.c + c];
+        const int sums = p->train || (dw && l->params);
+        const double db = sums ? total(l, p->n, c, dy, 0, NULL) : 0;
+        const double dg = sums ? total(l, p->n, c, p->x[0], mean_of(l, p, c), dy) * (double)inv_of(l, p, c) : 0;
         if (dw && l->params) {
             dw[l->param[0].at + (size_t)c] += (float)dg;
             dw[l->param[1].at + (size_t)c] += (float)db;
@@ -154,7 +163,7 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     const int groups = shape_groups(l->out, p->n);
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < l->out.c; c++) {
-        const float inv = p->saved[l->out.c + c], mean = p->saved[c], a = weight_of(l, p->w, c) * inv;
+        const float inv = inv_of(l, p, c), mean = mean_of(l, p, c), a = weight_of(l, p->w, c) * inv;
         const float vg = vw && l->params ? vw[l->param[0].at + (size_t)c] * inv : 0, vb = vw && l->params ? vw[l->param[1].at + (size_t)c] : 0;
         for (int g = 0; g < groups; g++) {
             const size_t at = plane(l, g, c), size = (size_t)(l->out.h * l->out.w * l->out.lanes);
@@ -164,5 +173,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     }
 }
 
-LAYER(batchnorm) = {.name = "batchnorm", .about = "batch normalisation (momentum 0.1, eps 1e-5)", .options = options, .inputs = 1,
+LAYER(batchnorm) = {.name = "batchnorm", .about = "batch normalisation (momentum 0.1, eps 1e-5)", .options = options, .inputs = 1, .whole = 1,
     .shape = shape, .saved = saved, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

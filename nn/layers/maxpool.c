@@ -26,6 +26,12 @@ static int shape(struct layer *l, const struct spec *opt)
 /* A plane is one channel of one group: [h][w][lanes]. */
 #define PLANES(l, p) (shape_groups((l)->out, (p)->n) * (l)->out.c)
 
+/* Which pixel of its window each output came from, one byte a lane: [planes][h][w][lanes]. */
+static size_t saved(const struct layer *l, int n)
+{
+    return shape_floats(l->out, n) / sizeof(float);
+}
+
 static void forward(const struct layer *l, const struct pass *p)
 {
     const struct own *o = l->own;
@@ -33,24 +39,31 @@ static void forward(const struct layer *l, const struct pass *p)
     const int planes = PLANES(l, p);
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
+        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
         const float *x = p->x[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
-        float *y = p->y + (size_t)a * (size_t)(out.h * out.w) * MAPS;
+        float *y = p->y + at_out;
+        unsigned char *from = p->saved ? (unsigned char *)p->saved + at_out : NULL;
         for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++, y += MAPS) {
-                const float *win = x + (i * o->stride * in.w + j * o->stride) * MAPS;
-                float best[MAPS];
-                for (int t = 0; t < MAPS; t++) best[t] = win[t];
-                for (int ky = 0; ky < o->k; ky++)
-                    for (int kx = 0; kx < o->k; kx++)
-                        for (int t = 0; t < MAPS; t++) {
-                            const float v = win[(ky * in.w + kx) * MAPS + t];
-                            best[t] = v > best[t] ? v : best[t];
+            for (int j = 0; j < out.w; j++) {
+                const float *window = x + (i * o->stride * in.w + j * o->stride) * MAPS;
+                for (int t = 0; t < MAPS; t += VL, y += VL) {
+                    vec best = vec_load(window + t);
+                    ivec which = {0};
+                    for (int ky = 0; ky < o->k; ky++)
+                        for (int kx = 0; kx < o->k; kx++) {
+                            const vec v = vec_load(window + (ky * in.w + kx) * MAPS + t);
+                            const ivec more = v > best;
+                            best = vec_where(more, v, best);
+                            which = (ivec_all(ky * o->k + kx) & more) | (which & ~more);
                         }
-                for (int t = 0; t < MAPS; t++) y[t] = best[t];
+                    vec_store(y, best);
+                    if (from) bytes_store(from, which), from += VL;
+                }
             }
     }
 }
 
+/* dx: the gradient goes to the pixel that the output came from. */
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
     (void)dw;
@@ -62,26 +75,25 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
     const int tile = o->stride == o->k && in.h % o->k == 0 && in.w % o->k == 0;
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
-        const size_t at_in = (size_t)a * (size_t)(in.h * in.w) * MAPS, at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *x = p->x[0] + at_in, *y = p->y + at_out, *d = dy + at_out;
-        float *to = dx[0] + at_in;
+        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
+        const float *d = dy + at_out;
+        const unsigned char *from = (const unsigned char *)p->saved + at_out;
+        float *to = dx[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
         for (int i = 0; !tile && i < in.h * in.w * MAPS; i++) to[i] = 0;
         for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++, y += MAPS, d += MAPS) {
-                const int at = (i * o->stride * in.w + j * o->stride) * MAPS;
-                for (int t = 0; t < MAPS; t += VL) {
-                    const vec top = vec_load(y + t), none = vec_all(0);
-                    vec left = vec_load(d + t); /* the gradient that has not found its pixel yet */
+            for (int j = 0; j < out.w; j++)
+                for (int t = 0; t < MAPS; t += VL, d += VL, from += VL) {
+                    float *window = to + (i * o->stride * in.w + j * o->stride) * MAPS + t;
+                    const vec v = vec_load(d);
+                    const ivec which = bytes_load(from);
                     for (int ky = 0; ky < o->k; ky++)
                         for (int kx = 0; kx < o->k; kx++) {
-                            const int q = at + (ky * in.w + kx) * MAPS + t;
-                            const vec here = vec_load(x + q), hit = vec_where_equal(here, top, left, none);
-                            if (tile) vec_store(to + q, hit);
-                            else vec_store(to + q, vec_load(to + q) + hit);
-                            left = vec_where_equal(here, top, none, left);
+                            float *pixel = window + (ky * in.w + kx) * MAPS;
+                            const vec hit = vec_where(which == ivec_all(ky * o->k + kx), v, vec_all(0));
+                            if (tile) vec_store(pixel, hit);
+                            else vec_store(pixel, vec_load(pixel) + hit);
                         }
                 }
-            }
     }
 }
 
@@ -93,25 +105,23 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     const int planes = PLANES(l, p);
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
-        const size_t at_in = (size_t)a * (size_t)(in.h * in.w) * MAPS, at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *restrict x = p->x[0] + at_in, *restrict y = p->y + at_out, *restrict v = vx[0] + at_in;
-        float *restrict to = vy + at_out;
+        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
+        const float *v = vx[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
+        const unsigned char *from = (const unsigned char *)p->saved + at_out;
+        float *to = vy + at_out;
         for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++, y += MAPS, to += MAPS) {
-                const int at = (i * o->stride * in.w + j * o->stride) * MAPS;
-                for (int t = 0; t < MAPS; t += VL) {
-                    const vec top = vec_load(y + t);
+            for (int j = 0; j < out.w; j++)
+                for (int t = 0; t < MAPS; t += VL, to += VL, from += VL) {
+                    const float *window = v + (i * o->stride * in.w + j * o->stride) * MAPS + t;
+                    const ivec which = bytes_load(from);
                     vec got = vec_all(0);
-                    for (int ky = o->k - 1; ky >= 0; ky--) /* backwards, so that the first of equals is the last to write */
-                        for (int kx = o->k - 1; kx >= 0; kx--) {
-                            const int q = at + (ky * in.w + kx) * MAPS + t;
-                            got = vec_where_equal(vec_load(x + q), top, vec_load(v + q), got);
-                        }
-                    vec_store(to + t, got);
+                    for (int ky = 0; ky < o->k; ky++)
+                        for (int kx = 0; kx < o->k; kx++)
+                            got = vec_where(which == ivec_all(ky * o->k + kx), vec_load(window + (ky * in.w + kx) * MAPS), got);
+                    vec_store(to, got);
                 }
-            }
     }
 }
 
 LAYER(maxpool) = {.name = "maxpool", .about = "maximum over windows", .options = options, .own = sizeof(struct own), .inputs = 1,
-    .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
+    .shape = shape, .saved = saved, .forward = forward, .backward = backward, .tangent = tangent};

@@ -25,17 +25,30 @@ INLINE void vec_store(float *p, vec v)
 
 INLINE vec vec_all(float x)
 {
-    vec v = {0};
-    for (int i = 0; i < VL; i++) v[i] = x;
-    return v;
+    return x - (vec){0}; /* a broadcast: -0 stays what it is */
 }
 
-typedef int ivec __attribute__((vector_size(4 * VL), may_alias));
+typedef int ivec __attribute__((vector_size(4 * VL), may_alias)); /* also a comparison's result: -1 or 0 a lane */
+typedef unsigned char bvec __attribute__((vector_size(VL), may_alias));
 
-INLINE vec vec_where_equal(vec a, vec b, vec yes, vec no) /* lane by lane: a == b ? yes : no */
+INLINE ivec ivec_all(int x)
 {
-    const ivec m = a == b;
-    return (vec)(((ivec)yes & m) | ((ivec)no & ~m));
+    return x - (ivec){0};
+}
+
+INLINE vec vec_where(ivec mask, vec yes, vec no) /* lane by lane: mask ? yes : no */
+{
+    return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
+}
+
+INLINE ivec bytes_load(const unsigned char *p) /* VL numbers below 256 */
+{
+    return __builtin_convertvector(*(const bvec *)p, ivec);
+}
+
+INLINE void bytes_store(unsigned char *p, ivec v)
+{
+    *(bvec *)p = __builtin_convertvector(v, bvec);
 }
 
 #endif
