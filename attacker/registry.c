@@ -1,6 +1,4 @@
 /* The registry of attacks. */
-#include <string.h>
-
 #include "attacker/attack.h"
 
 #define X(NAME) extern const struct attack_ops attack_##NAME;
@@ -23,14 +21,14 @@ const struct attack_ops *attack_at(int i)
     return all[i];
 }
 
+static const char *name_of(int i)
+{
+    return all[i]->name;
+}
+
 int attack_find(const struct attack_ops **out, const char *name)
 {
-    const char *names[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        names[i] = all[i]->name;
-        if (strcmp(name, names[i])) continue;
-        *out = all[i];
-        return 0;
-    }
-    return spec_unknown("attack", name, names, COUNT);
+    int at, code = spec_lookup(&at, "attack", name, COUNT, name_of);
+    if (!code) *out = all[at];
+    return code;
 }

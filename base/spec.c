@@ -167,6 +167,21 @@ int spec_unknown(const char *what, const char *word, const char *const *names, i
                    near ? near : "", near ? "'?" : "", n ? known : " none");
 }
 
+int spec_lookup(int *at, const char *what, const char *word, int n, const char *(*name)(int i))
+{
+    const char **names = mem_new((size_t)n, sizeof *names);
+    int code = ERR_OPTION;
+    for (int i = 0; i < n && code; i++) {
+        names[i] = name(i);
+        if (strcmp(word, names[i])) continue;
+        *at = i;
+        code = OK;
+    }
+    if (code) spec_unknown(what, word, names, n);
+    mem_free(names);
+    return code;
+}
+
 /* ---- checking --------------------------------------------------------------------------- */
 
 int spec_number(double *out, const char *text)

@@ -72,6 +72,9 @@ const char *spec_nearest(const char *word, const char *const *names, int n);
 /* ERR_OPTION with "unknown WHAT 'word'; did you mean 'near'? known: a b c". */
 int spec_unknown(const char *what, const char *word, const char *const *names, int n);
 
+/* The place of `word` among n names, name(0) .. name(n-1): how every registry finds its entries. ERR_OPTION as spec_unknown. */
+int spec_lookup(int *at, const char *what, const char *word, int n, const char *(*name)(int i));
+
 /* Reads a whole text as a number. ERR_OPTION where it is not one. */
 int spec_number(double *out, const char *text);
 

@@ -1,6 +1,4 @@
 /* The registry of defenses. */
-#include <string.h>
-
 #include "defenses/defense.h"
 
 #define X(NAME) extern const struct defense_ops defense_##NAME;
@@ -23,14 +21,14 @@ const struct defense_ops *defense_at(int i)
     return all[i];
 }
 
+static const char *name_of(int i)
+{
+    return all[i]->name;
+}
+
 int defense_find(const struct defense_ops **out, const char *name)
 {
-    const char *names[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        names[i] = all[i]->name;
-        if (strcmp(name, names[i])) continue;
-        *out = all[i];
-        return 0;
-    }
-    return spec_unknown("defense", name, names, COUNT);
+    int at, code = spec_lookup(&at, "defense", name, COUNT, name_of);
+    if (!code) *out = all[at];
+    return code;
 }

@@ -1,7 +1,5 @@
 #include "nn/arch.h"
 
-#include <string.h>
-
 #include "base/spec.h"
 
 #define X(NAME) extern const struct arch arch_##NAME;
@@ -24,14 +22,14 @@ const struct arch *arch_at(int i)
     return all[i];
 }
 
+static const char *name_of(int i)
+{
+    return all[i]->name;
+}
+
 int arch_find(const struct arch **out, const char *name)
 {
-    const char *names[COUNT];
-    for (int i = 0; i < COUNT; i++) {
-        names[i] = all[i]->name;
-        if (strcmp(name, names[i])) continue;
-        *out = all[i];
-        return 0;
-    }
-    return spec_unknown("model", name, names, COUNT);
+    int at, code = spec_lookup(&at, "model", name, COUNT, name_of);
+    if (!code) *out = all[at];
+    return code;
 }

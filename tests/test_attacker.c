@@ -618,70 +618,9 @@ static void jbda_flips_lambda(void)
     scene_close(&s);
 }
 
-/* ---- the black box --------------------------------------------------------------------------------------- */
-
-static void the_box_counts_and_stops(void)
-{
-    struct scene s;
-    scene_open(&s, 300);
-    struct blackbox *b = NULL;
-    const size_t d = SIDE * SIDE;
-    float *x = mem_new(300 * d, sizeof *x), q[300 * K], again[300 * K];
-    dataset_batch(s.pool, NULL, 0, 300, x);
-    CHECK_ERR(blackbox_open(&b, s.victim, s.defense, 0), ERR_OPTION, "expected 1 or more");
-    CHECK_OK(blackbox_open(&b, s.victim, s.defense, 450));
-    CHECK_OK(blackbox_query(b, x, 300, q));
-    CHECK_OK(blackbox_query(b, x, 100, again));
-    CHECK(memcmp(q, again, 100 * K * sizeof *q) == 0);
-    CHECK_ERR(blackbox_query(b, x, 51, again), ERR_BUDGET, "51 queries were asked, 50 of 450 are left");
-    CHECK_INT(blackbox_asked(b), 400);
-    CHECK_OK(blackbox_query(b, x, 50, again));
-    CHECK_INT(blackbox_left(b), 0);
-    const struct ledger l = blackbox_ledger(b);
-    CHECK_INT(l.total, 450);
-    CHECK_INT(l.distinct, 300);
-    CHECK_INT(l.calls, 3);
-    CHECK_INT(l.flips, 0);
-    CHECK_NEAR(l.l1, 0, 0);
-    blackbox_close(b);
-    mem_free(x);
-    scene_close(&s);
-}
-
-static void the_ledger_measures_what_a_defense_does(void)
-{
-    struct scene s;
-    scene_open(&s, 200);
-    struct blackbox *b = NULL;
-    struct optim optim = {0};
-    float *x = mem_new(200 * SIDE * SIDE, sizeof *x), q[200 * K], p[200 * K];
-    double l1 = 0;
-    int flips = 0;
-    dataset_batch(s.pool, NULL, 0, 200, x);
-    defense_free(s.defense);
-    s.defense = NULL;
-    CHECK_OK(defense_parse(&s.defense, "mad:epsilon=0.8"));
-    CHECK_OK(defense_open(s.defense, &(struct defense_env){.victim = s.victim, .optim = &optim, .seed = 1}));
-    CHECK_OK(blackbox_open(&b, s.victim, s.defense, 200));
-    CHECK_OK(blackbox_query(b, x, 200, q));
-    model_predict(s.victim, x, 200, p);
-    for (int i = 0; i < 200; i++) {
-        flips += argmax(p + i * K, K) != argmax(q + i * K, K);
-        for (int k = 0; k < K; k++) l1 += fabs((double)p[i * K + k] - (double)q[i * K + k]);
-    }
-    CHECK_INT(blackbox_ledger(b).flips, flips);
-    CHECK_NEAR(blackbox_ledger(b).l1, l1, 1e-6);
-    CHECK(l1 > 0);
-    blackbox_close(b);
-    mem_free(x);
-    scene_close(&s);
-}
-
 int main(void)
 {
     omp_set_num_threads(1); /* the networks are tiny; where two threads are the question, a test asks for them */
-    RUN(the_box_counts_and_stops);
-    RUN(the_ledger_measures_what_a_defense_does);
     RUN(no_attack_exceeds_its_budget);
     RUN(the_budget_is_the_smaller_of_both);
     RUN(no_option_has_two_meanings);
