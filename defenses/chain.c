@@ -6,8 +6,10 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "defenses/defense.h"
+#include "nn/loss.h"
 
-static const double SLACK = 1e-4; /* how far rounding may take a row's sum from 1 */
+static const double SLACK = 1e-4;    /* how far rounding may take a row's sum from 1 */
+static const double ROUNDING = 1e-5; /* and an answer out of its ball */
 
 static int resolve(struct defense *d)
 {
@@ -22,6 +24,7 @@ static int resolve(struct defense *d)
         if (l->ops->fit && fitter)
             return err_set(ERR_OPTION, "defense chain: '%s' and '%s' both train the victim, expected one", fitter, l->ops->name);
         if (l->ops->fit) fitter = l->ops->name;
+        if (l->ops->traits) l->ops->traits(&l->traits, &l->opt);
     }
     return OK;
 }
@@ -96,7 +99,7 @@ int defense_needs_ood(const struct defense *d)
 int defense_stateful(const struct defense *d)
 {
     for (int i = 0; i < d->n; i++)
-        if (d->link[i].ops->stateful) return 1;
+        if (d->link[i].traits.stateful) return 1;
     return 0;
 }
 
@@ -111,19 +114,51 @@ int defense_open(struct defense *d, const struct defense_env *env)
     return code;
 }
 
-/* What a link released must be finite, and on the simplex unless it says that it is not. */
-static int check(const struct defense_ops *ops, const float *q, int n, int classes, int on_simplex)
+static double distance(const float *p, const float *q, int classes, int norm)
 {
-    for (int i = 0; i < n; i++, q += classes) {
-        double sum = 0;
-        for (int k = 0; k < classes; k++) {
-            if (!isfinite(q[k])) return err_set(ERR_NUMERIC, "defense %s: released %g for class %d", ops->name, (double)q[k], k);
-            if (q[k] < 0) return err_set(ERR_NUMERIC, "defense %s: released %g for class %d, expected 0 or more", ops->name, (double)q[k], k);
-            sum += (double)q[k];
-        }
-        if (on_simplex && fabs(sum - 1) > SLACK) return err_set(ERR_NUMERIC, "defense %s: an answer sums to %.6f, expected 1", ops->name, sum);
+    double sum = 0;
+    for (int k = 0; k < classes; k++) {
+        const double gap = (double)q[k] - (double)p[k];
+        sum += norm == 1 ? fabs(gap) : gap * gap;
     }
+    return norm == 1 ? sum : sqrt(sum);
+}
+
+/* One row must be finite, not negative, and on the simplex where that is asked. */
+static int check_row(const char *what, const float *q, int classes, int on_simplex)
+{
+    double sum = 0;
+    for (int k = 0; k < classes; k++) {
+        if (!isfinite(q[k])) return err_set(ERR_NUMERIC, "%s: released %g for class %d", what, (double)q[k], k);
+        if (q[k] < 0) return err_set(ERR_NUMERIC, "%s: released %g for class %d, expected 0 or more", what, (double)q[k], k);
+        sum += (double)q[k];
+    }
+    if (on_simplex && fabs(sum - 1) > SLACK) return err_set(ERR_NUMERIC, "%s: an answer sums to %.6f, expected 1", what, sum);
     return OK;
+}
+
+/* What a link released keeps what it promised. */
+static int check_promises(const struct defense_link *l, const float *p, const float *q, int classes)
+{
+    const struct defense_traits *t = &l->traits;
+    const double moved = t->norm ? distance(p, q, classes, t->norm) : 0;
+    if (moved > t->radius + ROUNDING && t->norm)
+        return err_set(ERR_NUMERIC, "defense %s: an answer moved by %.6f in L%d, expected up to %g", l->ops->name, moved, t->norm, t->radius);
+    if (t->argmax && argmax(q, classes) != argmax(p, classes))
+        return err_set(ERR_NUMERIC, "defense %s: the most likely class went from %d to %d, expected it to stay", l->ops->name, argmax(p, classes), argmax(q, classes));
+    return OK;
+}
+
+static int check_link(const struct defense_link *l, const float *p, const float *q, int n, int classes, int on_simplex)
+{
+    char what[96];
+    int code = OK;
+    snprintf(what, sizeof what, "defense %s", l->ops->name);
+    for (int i = 0; i < n && !code; i++, p += classes, q += classes) {
+        code = check_row(what, q, classes, on_simplex);
+        if (!code) code = check_promises(l, p, q, classes);
+    }
+    return code;
 }
 
 int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes)
@@ -131,14 +166,15 @@ int defense_answer(struct defense *d, const float *x, const float *p, float *q, 
     const size_t size = (size_t)n * (size_t)classes;
     float *from = mem_new(size, sizeof *from);
     int code = OK, on_simplex = 1;
+    for (int i = 0; i < n && !code; i++) code = check_row("the victim", p + (size_t)i * (size_t)classes, classes, 1);
     memcpy(q, p, size * sizeof *q);
     for (int i = 0; i < d->n && !code; i++) {
         const struct defense_link *l = &d->link[i];
         if (!l->ops->answer) continue;
         memcpy(from, q, size * sizeof *q);
-        on_simplex = on_simplex && !l->ops->off_simplex;
+        on_simplex = on_simplex && !l->traits.off_simplex;
         code = l->ops->answer(l->state, x, from, q, n, classes);
-        if (!code) code = check(l->ops, q, n, classes, on_simplex);
+        if (!code) code = check_link(l, from, q, n, classes, on_simplex);
     }
     mem_free(from);
     return code;

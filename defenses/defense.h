@@ -21,21 +21,30 @@ struct defense_env {
     uint64_t seed;               /* of the defense's own streams */
 };
 
+/* What a link promises of each answer q to the posterior p it was given, with these options. The chain holds it to that. */
+struct defense_traits {
+    int argmax;      /* the most likely class (of equals the first) stays */
+    int norm;        /* 1, 2: |q - p| in this norm is at most radius; 0: no ball */
+    double radius;
+    int off_simplex; /* answers need not sum to 1 */
+    int stateful;    /* answers depend on the queries before */
+};
+
 struct defense_ops {
     const char *name, *about, *paper;
     const char *formula;          /* one line or a few, for `heist show` */
     const struct option *options; /* (optional) ends with OPTION_END */
     const struct preset *presets; /* (optional) ends with PRESET_END */
-    int stateful;                 /* answers depend on earlier queries */
     int needs_ood;                /* cannot work without outliers */
-    int off_simplex;              /* its answers need not sum to 1 */
+
+    void (*traits)(struct defense_traits *out, const struct spec *opt); /* (optional) *out is zero before: it promises nothing */
 
     /* (optional) Trains the victim, which comes initialised: a defense that is built into training. */
     int (*fit)(struct model *victim, const struct defense_env *env, const struct spec *opt);
     /* (optional) Makes the state that answer uses; may train helper networks. env outlives it. */
     int (*open)(void **state, const struct defense_env *env, const struct spec *opt);
-    /* (optional) Posteriors p [n][K] of images x [n][c][h][w] -> released q [n][K]; q is not p. The same rows give the
-     * same answers however they are split into calls (unless stateful). */
+    /* (optional) Posteriors p [n][K] of images x [n][c][h][w] -> released q [n][K]; q is not p. The same rows in the
+     * same order give the same answers however they are split into calls; unless stateful, in any order. */
     int (*answer)(void *state, const float *x, const float *p, float *q, int n, int classes);
     void (*close)(void *state); /* (optional) */
 };
@@ -48,6 +57,7 @@ int defense_find(const struct defense_ops **out, const char *name);
 struct defense_link {
     const struct defense_ops *ops;
     struct spec opt;
+    struct defense_traits traits;
     void *state;
 };
 
@@ -75,7 +85,8 @@ int defense_stateful(const struct defense *d);
 
 int defense_open(struct defense *d, const struct defense_env *env);
 
-/* p [n][K] -> q [n][K] through every link. ERR_NUMERIC: a link released a NaN or left the simplex. */
+/* p [n][K] -> q [n][K] through every link. ERR_NUMERIC: p is no posterior, or a link released what is no answer (a NaN,
+ * a negative number, off the simplex, outside its ball, another argmax) against its traits. */
 int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes);
 
 #endif

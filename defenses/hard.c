@@ -13,7 +13,13 @@ static int answer(void *state, const float *x, const float *p, float *q, int n, 
     return OK;
 }
 
+static void traits(struct defense_traits *out, const struct spec *opt)
+{
+    (void)opt;
+    out->argmax = 1;
+}
+
 extern const struct defense_ops defense_hard;
 const struct defense_ops defense_hard = {.name = "hard", .about = "hard labels: a one-hot vector at the most likely class",
     .formula = "q = e_argmax(p)", .paper = "Tramer et al., Stealing Machine Learning Models via Prediction APIs, USENIX Security 2016",
-    .answer = answer};
+    .traits = traits, .answer = answer};

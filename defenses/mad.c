@@ -195,6 +195,13 @@ struct state {
     int distance, jacobian;
 };
 
+static void traits(struct defense_traits *out, const struct spec *opt)
+{
+    out->norm = spec_is(opt, "ball", "l2") ? 2 : 1;
+    out->radius = spec_real(opt, "epsilon");
+    out->argmax = spec_is(opt, "oracle", "argmax");
+}
+
 /* The last weight matrix of a network. */
 static void last_weight(const struct model *m, size_t *at, size_t *size)
 {
@@ -315,4 +322,4 @@ extern const struct defense_ops defense_mad;
 const struct defense_ops defense_mad = {.name = "mad", .about = "Prediction Poisoning: answers that turn the clone's gradient away",
     .formula = "q = (1 - a) y + a y*, |q - y| <= epsilon;  y* = argmax_v 2 - 2 cos(p - v, p - y), p the surrogate's posterior",
     .paper = "Orekondy, Schiele, Fritz, Prediction Poisoning, ICLR 2020", .options = options, .presets = presets,
-    .open = open, .answer = answer, .close = close};
+    .traits = traits, .open = open, .answer = answer, .close = close};

@@ -12,6 +12,14 @@ static const struct option options[] = {
     {"renormalise", OPTION_INT, "1", 0, 1, 0, "divide by the sum of what is left (0: the published code's answers sum to less than 1)"},
     OPTION_END};
 
+static const struct preset presets[] = {{"pp", "renormalise=0", "Prediction Poisoning's and ModelGuard's code: what is left sums to less than 1"}, PRESET_END};
+
+static void traits(struct defense_traits *out, const struct spec *opt)
+{
+    out->argmax = 1;
+    out->off_simplex = spec_int(opt, "renormalise") == 0;
+}
+
 static int open(void **out, const struct defense_env *env, const struct spec *opt)
 {
     (void)env;
@@ -35,7 +43,7 @@ static int answer(void *state, const float *x, const float *p, float *q, int n, 
     for (int i = 0; i < n; i++, p += classes, q += classes) {
         double sum = 0;
         for (int k = 0; k < classes; k++) sum += (double)(q[k] = rank(p, classes, k) < s->k ? p[k] : 0);
-        for (int k = 0; s->renormalise && k < classes; k++) q[k] = (float)((double)q[k] / sum);
+        for (int k = 0; s->renormalise && sum > 0 && k < classes; k++) q[k] = (float)((double)q[k] / sum);
     }
     return OK;
 }
@@ -43,5 +51,6 @@ static int answer(void *state, const float *x, const float *p, float *q, int n, 
 extern const struct defense_ops defense_topk;
 const struct defense_ops defense_topk = {.name = "topk", .about = "only the k largest entries are released",
     .formula = "q_k = p_k if p_k is among the k largest, else 0; then q / sum(q)",
-    .paper = "Orekondy et al., Knockoff Nets, CVPR 2019 (section 5)", .options = options, .off_simplex = 1,
+    .paper = "Orekondy et al., Knockoff Nets, CVPR 2019 (section 5)", .options = options, .presets = presets,
+    .traits = traits,
     .open = open, .answer = answer, .close = mem_free};

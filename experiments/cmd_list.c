@@ -122,6 +122,22 @@ static int show_attack(const char *name)
     return OK;
 }
 
+/* What it promises with its default options. */
+static int print_traits(const char *name)
+{
+    struct defense *d;
+    int code = defense_parse(&d, name);
+    if (code) return code;
+    const struct defense_traits *t = &d->link[0].traits;
+    printf("with its defaults\n");
+    printf("  the most likely class %s\n", t->argmax ? "stays" : "may change");
+    if (t->norm) printf("  an answer moves by at most %g (L%d)\n", t->radius, t->norm);
+    if (t->off_simplex) printf("  answers need not sum to 1\n");
+    if (t->stateful) printf("  stateful: an answer depends on the queries before it\n");
+    defense_free(d);
+    return OK;
+}
+
 static int show_defense(const char *name)
 {
     const struct defense_ops *d;
@@ -132,8 +148,7 @@ static int show_defense(const char *name)
     printf("\n  %s\n\n", d->formula);
     if (d->fit) printf("trains the victim itself\n");
     if (d->needs_ood) printf("needs an OOD set (ood = ...)\n");
-    if (d->stateful) printf("stateful: an answer depends on the queries before it\n");
-    if (d->off_simplex) printf("its answers need not sum to 1\n");
+    if ((code = print_traits(name))) return code;
     print_options(d->options);
     print_presets(d->presets);
     return OK;
