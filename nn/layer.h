@@ -29,6 +29,7 @@ struct layer {
     struct shape in[LAYER_INPUTS], out;
     int params, stats; /* trained parameters; statistics and constants */
     struct param param[LAYER_PARAMS], stat[LAYER_PARAMS];
+    int together;   /* set by shape(): the images of a batch share work, it is not cut into pieces */
     void *own;      /* ops->own bytes, zeroed; filled by shape(); flat data only */
     double flops;   /* multiply-adds an image, for `heist list models` */
 };

@@ -147,7 +147,7 @@ void tape_train(struct tape *t, float *stat)
 static int is_whole(const struct tape *t, int i)
 {
     const struct layer *l = &t->m->layer[i];
-    return (t->stat_out && l->ops->whole) || (t->shares[i] && l->params);
+    return l->together || (t->stat_out && l->ops->whole) || (t->shares[i] && l->params);
 }
 
 /* The stretch that layer i belongs to ends before the layer returned (step 1), or begins after it (step -1). */

@@ -13,10 +13,14 @@
 #include "base/err.h"
 #include "nn/layer.h"
 #include "nn/layers/vec.h"
+#ifndef LAYER_SIMD_naive
+#include "nn/layers/winograd.h"
+#endif
 
 struct own {
     int k, stride, pad;
     int fan_out; /* initialisation */
+    int winograd;
 };
 
 static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0, "channels that come out"},
@@ -29,7 +33,7 @@ static int shape(struct layer *l, const struct spec *opt)
     struct own *o = l->own;
     const struct shape in = l->in[0];
     const int out = (int)spec_int(opt, "out");
-    *o = (struct own){(int)spec_int(opt, "k"), (int)spec_int(opt, "stride"), (int)spec_int(opt, "pad"), spec_is(opt, "init", "fan_out")};
+    *o = (struct own){(int)spec_int(opt, "k"), (int)spec_int(opt, "stride"), (int)spec_int(opt, "pad"), spec_is(opt, "init", "fan_out"), 0};
     if (in.lanes != MAPS || in.h + 2 * o->pad < o->k || in.w + 2 * o->pad < o->k || o->pad >= o->k)
         return err_set(ERR_SHAPE, "conv: found %dx%d with a border of %d, expected maps of at least %dx%d and a border below k",
                        in.h, in.w, o->pad, o->k, o->k);
@@ -38,6 +42,10 @@ static int shape(struct layer *l, const struct spec *opt)
     l->param[0] = param_new("weight", 4, out, in.c, o->k, o->k);
     l->param[1] = param_new("bias", 1, out, 0, 0, 0);
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
+#ifndef LAYER_SIMD_naive
+    o->winograd = winograd_pays(in.c, out, o->k, o->stride);
+    l->together = o->winograd && winograd_tiles(l->out.h, l->out.w, o->k) < 16; /* the weights are transformed once a call */
+#endif
     return OK;
 }
 
@@ -108,7 +116,12 @@ static size_t scratch(const struct layer *l, int n)
 {
     const struct frame a = frame_x(l), b = frame_dy(l);
     const size_t groups = (size_t)shape_groups(l->out, n), x = groups * frame_size(&a), dy = groups * frame_size(&b);
-    return (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
+    const size_t direct = (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
+#ifndef LAYER_SIMD_naive
+    const size_t minimal = ((const struct own *)l->own)->winograd ? winograd_scratch(l->in[0].c, l->out.c) : 0;
+    if (minimal > direct) return minimal;
+#endif
+    return direct;
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------- */
@@ -227,10 +240,38 @@ static void convolve(const struct job *j, int groups)
 
 #endif
 
+#ifndef LAYER_SIMD_naive
+
+static struct winograd minimal(const struct layer *l, const float *w, const float *b, int add)
+{
+    const struct own *o = l->own;
+    const size_t kk = (size_t)(o->k * o->k);
+    return (struct winograd){l->in[0].c, l->in[0].h, l->in[0].w, o->pad, l->out.c, l->out.h, l->out.w, o->k, w, b,
+                             (size_t)l->in[0].c * kk, kk, 0, add};
+}
+
+/* The transpose: dy takes the place of x. */
+static struct winograd minimal_transpose(const struct layer *l, const float *w)
+{
+    const struct own *o = l->own;
+    const size_t kk = (size_t)(o->k * o->k);
+    return (struct winograd){l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, l->in[0].c, l->in[0].h, l->in[0].w, o->k, w, NULL,
+                             kk, (size_t)l->in[0].c * kk, 1, 0};
+}
+
+#endif
+
 static void forward_with(const struct layer *l, const struct pass *p, const float *x, const float *w, const float *b, int add, float *y)
 {
     const struct own *o = l->own;
     const int groups = shape_groups(l->out, p->n);
+#ifndef LAYER_SIMD_naive
+    if (o->winograd) {
+        const struct winograd wg = minimal(l, w, b, add);
+        winograd(&wg, groups, x, p->scratch, y);
+        return;
+    }
+#endif
     struct job j = {frame_x(l), l->out.c, l->out.h, l->out.w, o->k, o->stride, w, b, NULL, y, add};
     j.x = framed(&j.f, l->in[0].h, l->in[0].w, groups, x, p->scratch);
     convolve(&j, groups);
@@ -368,16 +409,36 @@ static void flip(const struct layer *l, const float *w, float *to)
             for (int i = 0; i < kk; i++) to[(c * oc + q) * kk + kk - 1 - i] = w[(q * ic + c) * kk + i];
 }
 
+static void weight_gradient(const struct layer *l, const struct pass *p, const float *dy, float *dw)
+{
+    const int groups = shape_groups(l->out, p->n);
+#ifndef LAYER_SIMD_naive
+    if (((const struct own *)l->own)->winograd && winograd_gradient_pays(l->in[0].c, l->out.c)) {
+        const struct winograd wg = minimal(l, NULL, NULL, 0);
+        winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
+        return;
+    }
+#endif
+    const struct frame f = frame_x(l);
+    gradient(l, groups, &f, framed(&f, l->in[0].h, l->in[0].w, groups, p->x[0], p->scratch), dy, dw);
+}
+
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
     const struct own *o = l->own;
     const int groups = shape_groups(l->out, p->n);
     if (dw) {
-        const struct frame f = frame_x(l);
-        gradient(l, groups, &f, framed(&f, l->in[0].h, l->in[0].w, groups, p->x[0], p->scratch), dy, dw + l->param[0].at);
+        weight_gradient(l, p, dy, dw + l->param[0].at);
         if (l->params > 1) bias_gradient(l, groups, dy, dw + l->param[1].at);
     }
     if (!dx[0]) return;
+#ifndef LAYER_SIMD_naive
+    if (o->winograd) {
+        const struct winograd wg = minimal_transpose(l, p->w + l->param[0].at);
+        winograd(&wg, groups, dy, p->scratch, dx[0]);
+        return;
+    }
+#endif
     float *flipped = p->scratch, *frame = p->scratch + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
     flip(l, p->w + l->param[0].at, flipped);
     struct job j = {frame_dy(l), l->in[0].c, l->in[0].h, l->in[0].w, o->k, 1, flipped, NULL, NULL, dx[0], 0};
