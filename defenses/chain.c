@@ -114,6 +114,16 @@ int defense_open(struct defense *d, const struct defense_env *env)
     return code;
 }
 
+struct defense_cost defense_cost(const struct defense *d)
+{
+    struct defense_cost c = {0};
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].ops->cost && d->link[i].state) d->link[i].ops->cost(d->link[i].state, &c);
+    return c;
+}
+
+/* ---- answering -------------------------------------------------------------------------------------- */
+
 static double distance(const float *p, const float *q, int classes, int norm)
 {
     double sum = 0;

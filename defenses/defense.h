@@ -19,6 +19,14 @@ struct defense_env {
     const struct dataset *ood;   /* outliers that the defender may train on; NULL: none */
     const struct optim *optim;   /* how victims are trained in this experiment */
     uint64_t seed;               /* of the defense's own streams */
+    const struct dataset *pool;  /* the attacker's pool, for presets that are oracles; NULL: none */
+    const char *cache;           /* folder where helper networks are kept; NULL: nowhere */
+};
+
+/* What a defense's own networks did since it was opened, and hold. */
+struct defense_cost {
+    int64_t forwards, backwards, tangents; /* images that went through each kind of pass */
+    size_t params;
 };
 
 /* What a link promises of each answer q to the posterior p it was given, with these options. The chain holds it to that. */
@@ -35,6 +43,8 @@ struct defense_ops {
     const char *formula;          /* one line or a few, for `heist show` */
     const struct option *options; /* (optional) ends with OPTION_END */
     const struct preset *presets; /* (optional) ends with PRESET_END */
+    const char *work;             /* (optional) what a query costs beside the victim's pass, in words; NULL: a few operations a class */
+    const char *serving;          /* (optional) the options that fit does not read, "tau nu": they need no new victim */
     int needs_ood;                /* cannot work without outliers */
 
     void (*traits)(struct defense_traits *out, const struct spec *opt); /* (optional) *out is zero before: it promises nothing */
@@ -46,6 +56,7 @@ struct defense_ops {
     /* (optional) Posteriors p [n][K] of images x [n][c][h][w] -> released q [n][K]; q is not p. The same rows in the
      * same order give the same answers however they are split into calls; unless stateful, in any order. */
     int (*answer)(void *state, const float *x, const float *p, float *q, int n, int classes);
+    void (*cost)(const void *state, struct defense_cost *out); /* (optional) adds to *out: the passes of its networks */
     void (*close)(void *state); /* (optional) */
 };
 
@@ -84,6 +95,9 @@ int defense_needs_ood(const struct defense *d);
 int defense_stateful(const struct defense *d);
 
 int defense_open(struct defense *d, const struct defense_env *env);
+
+/* Summed over the links of an opened chain. */
+struct defense_cost defense_cost(const struct defense *d);
 
 /* p [n][K] -> q [n][K] through every link. ERR_NUMERIC: p is no posterior, or a link released what is no answer (a NaN,
  * a negative number, off the simplex, outside its ball, another argmax) against its traits. */

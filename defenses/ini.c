@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "defenses/defense.h"
 #include "defenses/ini_step.h"
+#include "defenses/outliers.h"
 #include "nn/loss.h"
 #include "nn/train.h"
 
@@ -42,8 +43,7 @@ struct training {
     struct model *victim, *student;
     struct ini_step *step;
     struct rng order;   /* PCGrad's */
-    int *ood, ood_at;   /* a random order of the OOD set, drawn anew when it is through */
-    uint64_t ood_round;
+    struct outliers *outliers;
     float *x_id, *x_ood; /* [batch][c][h][w] */
     int *y;
     /* student=trained */
@@ -87,17 +87,9 @@ static struct ini_options options_of(const struct spec *opt)
 
 static void next_ood(struct training *t, int n)
 {
-    const struct dataset *ood = t->env->ood;
     int index[n];
-    for (int i = 0; i < n; i++) {
-        if (t->ood_at == ood->n) {
-            struct rng r = rng_stream(t->env->seed, "ini/ood", t->ood_round++);
-            rng_permutation(&r, t->ood, ood->n);
-            t->ood_at = 0;
-        }
-        index[i] = t->ood[t->ood_at++];
-    }
-    dataset_batch(ood, index, 0, n, t->x_ood);
+    outliers_next(t->outliers, n, index);
+    dataset_batch(t->env->ood, index, 0, n, t->x_ood);
 }
 
 /* The student learns the victim's answers on both batches, as a clone would. */
@@ -166,27 +158,19 @@ static void release(struct training *t)
     mem_free(t->x_id);
     mem_free(t->x_ood);
     mem_free(t->y);
-    mem_free(t->ood);
-}
-
-static int check_ood(const struct model *victim, const struct dataset *ood)
-{
-    const struct shape a = victim->input, b = ood->shape;
-    if (a.c == b.c && a.h == b.h && a.w == b.w) return OK;
-    return err_set(ERR_SHAPE, "OOD set %s has images of %dx%dx%d, expected the victim's %dx%dx%d", ood->name, b.c, b.h, b.w, a.c, a.h, a.w);
+    outliers_free(t->outliers);
 }
 
 static int fit(struct model *victim, const struct defense_env *env, const struct spec *opt)
 {
-    int code = check_ood(victim, env->ood);
-    if (code) return code;
     const struct optim o = optim_of(opt, env->optim);
     const struct ini_options terms = options_of(opt);
     const size_t size = (size_t)o.batch * shape_size(victim->input);
-    struct training t = {.env = env, .victim = victim, .order = rng_stream(env->seed, "ini/pcgrad", 0), .ood_at = env->ood->n};
+    struct training t = {.env = env, .victim = victim, .order = rng_stream(env->seed, "ini/pcgrad", 0)};
+    int code = outliers_new(&t.outliers, env->ood, victim->input, env->seed, "ini/ood");
+    if (code) return code;
     prepare_student(&t, opt, o.batch);
     t.step = ini_step_new(victim, t.student, &terms, o.batch);
-    t.ood = mem_new((size_t)env->ood->n, sizeof *t.ood);
     t.x_id = mem_new(size, sizeof *t.x_id);
     t.x_ood = mem_new(size, sizeof *t.x_ood);
     t.y = mem_new((size_t)o.batch, sizeof *t.y);
@@ -199,4 +183,5 @@ extern const struct defense_ops defense_ini;
 const struct defense_ops defense_ini = {.name = "ini", .about = "Isolation and Induction: a training that leaves clones nothing to learn",
     .formula = "L = CE + beta L_id + gamma L_ood + delta cos(g1, g2) + epsilon mean|g3|  (defenses/ini_step.h)",
     .paper = "Guo et al., Isolation and Induction: Training Robust Deep Neural Networks against Model Stealing Attacks, ACM MM 2023",
+    .work = "nothing: the answers are the victim's own; its training takes about 8 times as long",
     .options = options, .presets = presets, .needs_ood = 1, .fit = fit};

@@ -17,8 +17,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
-#include "data/supervised.h"
-#include "defenses/defense.h"
+#include "defenses/helper.h"
 #include "nn/loss.h"
 
 enum { EXHAUSTIVE = 10, CLASSES = 1024 }; /* argmax oracle: subsets up to this many classes are all tried; classes on the stack */
@@ -179,13 +178,10 @@ void mad_mix(int classes, const float *y, const float *star, double epsilon, enu
 
 /* ---- the defense ----------------------------------------------------------------------------------- */
 
-enum { BATCH = 128 };
-
 struct state {
-    struct model *surrogate;
-    struct tape *tape;
-    float *p;     /* [BATCH][K] the surrogate's posteriors */
-    float *dz, *g; /* jacobian: one cotangent [BATCH][K], one gradient of all parameters */
+    struct helper *surrogate;
+    float *p;     /* [HELPER_BATCH][K] the surrogate's posteriors */
+    float *dz, *g; /* jacobian: one cotangent [HELPER_BATCH][K], one gradient of all parameters */
     float *rows;   /* jacobian: G [K][D] of one image */
     size_t last, size; /* where the last weight matrix lies among the parameters */
     uint64_t seed;
@@ -216,8 +212,7 @@ static void close(void *state)
 {
     struct state *s = state;
     if (!s) return;
-    tape_free(s->tape);
-    model_free(s->surrogate);
+    helper_free(s->surrogate);
     mem_free(s->p);
     mem_free(s->dz);
     mem_free(s->g);
@@ -238,17 +233,16 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
     s->distance = spec_is(opt, "objective", "distance");
     s->jacobian = (int)spec_int(opt, "jacobian");
     s->seed = env->seed;
-    s->surrogate = model_copy(v); /* its architecture and normalisation; the parameters are drawn anew */
-    model_init(s->surrogate, rng_stream(env->seed, "mad/surrogate", 0).state);
+    struct model *m = helper_model(env, "mad/surrogate");
     struct optim training = *env->optim;
     training.epochs = (int)spec_int(opt, "surrogate_epochs");
-    int code = spec_is(opt, "surrogate", "trained") ? supervised_train(s->surrogate, env->train, &training, env->seed, "surrogate (mad)") : OK;
-    s->tape = tape_new(s->surrogate, BATCH, s->jacobian ? TAPE_BACKWARD : TAPE_FORWARD);
-    s->p = mem_new((size_t)(BATCH * v->classes), sizeof *s->p);
-    last_weight(s->surrogate, &s->last, &s->size);
+    int code = spec_is(opt, "surrogate", "trained") ? helper_supervised(m, env->train, env, &training, "surrogate (mad)") : OK;
+    s->surrogate = helper_new(m, s->jacobian ? TAPE_BACKWARD : TAPE_FORWARD);
+    s->p = mem_new((size_t)(HELPER_BATCH * v->classes), sizeof *s->p);
+    last_weight(m, &s->last, &s->size);
     if (s->jacobian) {
         s->dz = mem_new((size_t)v->classes, sizeof *s->dz);
-        s->g = mem_new(s->surrogate->params, sizeof *s->g);
+        s->g = mem_new(m->params, sizeof *s->g);
         s->rows = mem_new((size_t)v->classes * s->size, sizeof *s->rows);
     }
     if (code) close(s);
@@ -261,8 +255,8 @@ static void jacobian(struct state *s, const float *p, int classes, double *gram)
 {
     for (int k = 0; k < classes; k++) {
         for (int j = 0; j < classes; j++) s->dz[j] = p[j] - (j == k ? 1 : 0);
-        memset(s->g, 0, s->surrogate->params * sizeof *s->g);
-        model_backward(s->surrogate, s->tape, s->dz, s->g, NULL);
+        memset(s->g, 0, s->surrogate->m->params * sizeof *s->g);
+        helper_backward(s->surrogate, 1, s->dz, s->g);
         memcpy(s->rows + (size_t)k * s->size, s->g + s->last, s->size * sizeof *s->g);
     }
     for (int i = 0; i < classes; i++)
@@ -274,7 +268,7 @@ static void answer_one(const struct state *s, const float *x, const float *y, co
     const struct mad_objective o = {classes, s->distance, p, y, gram};
     double u = 0;
     if (s->oracle == MAD_RANDOM) { /* fixed by the image's bytes: asking again tells nothing more */
-        struct rng r = rng_stream(s->seed, "mad/random", hash_row(x, shape_size(s->surrogate->input) * sizeof *x));
+        struct rng r = rng_stream(s->seed, "mad/random", hash_row(x, shape_size(s->surrogate->m->input) * sizeof *x));
         u = rng_uniform(&r);
     }
     mad_star(&o, s->oracle, u, q);
@@ -283,8 +277,8 @@ static void answer_one(const struct state *s, const float *x, const float *y, co
 
 static int answer_closed(struct state *s, const float *x, const float *y, float *q, int n, int classes)
 {
-    const size_t d = shape_size(s->surrogate->input);
-    softmax_rows(model_forward(s->surrogate, s->tape, x, n), n, classes, s->p);
+    const size_t d = shape_size(s->surrogate->m->input);
+    softmax_rows(helper_forward(s->surrogate, x, n), n, classes, s->p);
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < n; i++)
         answer_one(s, x + (size_t)i * d, y + i * classes, s->p + i * classes, NULL, q + i * classes, classes);
@@ -293,10 +287,10 @@ static int answer_closed(struct state *s, const float *x, const float *y, float 
 
 static int answer_published(struct state *s, const float *x, const float *y, float *q, int n, int classes)
 {
-    const size_t d = shape_size(s->surrogate->input);
+    const size_t d = shape_size(s->surrogate->m->input);
     double *gram = mem_new((size_t)(classes * classes), sizeof *gram);
     for (int i = 0; i < n; i++) {
-        softmax_rows(model_forward(s->surrogate, s->tape, x + (size_t)i * d, 1), 1, classes, s->p);
+        softmax_rows(helper_forward(s->surrogate, x + (size_t)i * d, 1), 1, classes, s->p);
         jacobian(s, s->p, classes, gram);
         answer_one(s, x + (size_t)i * d, y + i * classes, s->p, gram, q + i * classes, classes);
     }
@@ -307,10 +301,10 @@ static int answer_published(struct state *s, const float *x, const float *y, flo
 static int answer(void *state, const float *x, const float *y, float *q, int n, int classes)
 {
     struct state *s = state;
-    const size_t d = shape_size(s->surrogate->input);
+    const size_t d = shape_size(s->surrogate->m->input);
     int code = OK;
-    for (int i = 0; i < n && !code; i += BATCH) {
-        const int count = n - i < BATCH ? n - i : BATCH;
+    for (int i = 0; i < n && !code; i += HELPER_BATCH) {
+        const int count = n - i < HELPER_BATCH ? n - i : HELPER_BATCH;
         const float *xi = x + (size_t)i * d, *yi = y + i * classes;
         code = s->jacobian ? answer_published(s, xi, yi, q + i * classes, count, classes)
                            : answer_closed(s, xi, yi, q + i * classes, count, classes);
@@ -318,8 +312,14 @@ static int answer(void *state, const float *x, const float *y, float *q, int n, 
     return code;
 }
 
+static void cost(const void *state, struct defense_cost *out)
+{
+    helper_cost(((const struct state *)state)->surrogate, out);
+}
+
 extern const struct defense_ops defense_mad;
 const struct defense_ops defense_mad = {.name = "mad", .about = "Prediction Poisoning: answers that turn the clone's gradient away",
     .formula = "q = (1 - a) y + a y*, |q - y| <= epsilon;  y* = argmax_v 2 - 2 cos(p - v, p - y), p the surrogate's posterior",
     .paper = "Orekondy, Schiele, Fritz, Prediction Poisoning, ICLR 2020", .options = options, .presets = presets,
-    .traits = traits, .open = open, .answer = answer, .close = close};
+    .work = "one forward pass of a surrogate a query (jacobian=1: a backward pass a class too, image by image)",
+    .traits = traits, .open = open, .answer = answer, .cost = cost, .close = close};

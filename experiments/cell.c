@@ -146,9 +146,10 @@ static int open_victim(struct run *run, const struct cell *c, const char *cache,
     return OK;
 }
 
-static struct defense_env env_of(const struct run *run, const struct cell *c)
+static struct defense_env env_of(const struct run *run, const struct cell *c, const char *cache)
 {
-    return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .seed = c->defense_seed};
+    return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .seed = c->defense_seed,
+                                .pool = run->d.pool, .cache = cache};
 }
 
 /* The defense is measured on an instance of its own where it remembers queries. */
@@ -196,7 +197,7 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
     int code = open_data(&run->d, c, store);
     if (code || (code = open_victim(run, c, cache, out))) return code;
     const struct dataset *test = run->d.test;
-    const struct defense_env env = env_of(run, c);
+    const struct defense_env env = env_of(run, c, cache);
     const double start = clock_s();
     if ((code = defense_open(run->chain, &env))) return code;
     out->fit_s += clock_s() - start;

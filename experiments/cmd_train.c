@@ -78,7 +78,7 @@ out:
 struct theft {
     struct model *victim, *clone;
     struct safetensors *file;
-    struct dataset *train, *test, *pool;
+    struct dataset *train, *test, *pool, *ood;
     struct defense *chain;
     struct blackbox *box;
     struct spec attack;
@@ -96,6 +96,7 @@ static void theft_free(struct theft *t)
     dataset_free(t->train);
     dataset_free(t->test);
     dataset_free(t->pool);
+    dataset_free(t->ood);
     spec_free(&t->attack);
     curve_free(&t->curve);
     mem_free(t->victim_top);
@@ -103,7 +104,7 @@ static void theft_free(struct theft *t)
 }
 
 static int open_theft(struct theft *t, const char *path, const char *dataset, const char *attack, const char *defense, const char *label,
-                      const char *pool, const struct attack_ops **ops)
+                      const char *pool, const char *ood, const struct attack_ops **ops)
 {
     char what[96], *chain = NULL;
     int code = spec_parse(&t->attack, attack);
@@ -116,24 +117,39 @@ static int open_theft(struct theft *t, const char *path, const char *dataset, co
     code = defense_parse(&t->chain, chain);
     mem_free(chain);
     if (code) return code;
-    if (defense_fitter(t->chain))
+    if (defense_fitter(t->chain) && !defense_fitter(t->chain)->ops->answer)
         return err_set(ERR_OPTION, "--defense: '%s' trains the victim: heist train --defense does that, here stands what changes answers", defense_fitter(t->chain)->ops->name);
     if ((code = checkpoint_read(&t->victim, &t->file, path, NULL))) return code;
     if (!dataset) dataset = safetensors_meta(t->file, "dataset");
     if (!dataset) return err_set(ERR_OPTION, "%s does not say its data set, --dataset must be given", path);
     if ((code = dataset_open(&t->train, dataset, "train")) || (code = dataset_open(&t->test, dataset, "test"))) return code;
     if ((code = supervised_fits(t->victim, t->test, 1))) return code;
+    if (ood && (code = dataset_open(&t->ood, ood, "train"))) return code;
     return pool ? dataset_open(&t->pool, pool, "train") : OK;
+}
+
+/* The accuracy of what is released, on an instance of its own where the defense remembers queries. */
+static int defended_accuracy(double *accuracy, const struct theft *t, const struct defense_env *env)
+{
+    struct defense *own = NULL;
+    if (!defense_stateful(t->chain)) return evaluate_released(accuracy, t->victim, t->chain, t->test);
+    char *text = defense_text(t->chain);
+    int code = defense_parse(&own, text);
+    if (!code) code = defense_open(own, env);
+    if (!code) code = evaluate_released(accuracy, t->victim, own, t->test);
+    mem_free(text);
+    defense_free(own);
+    return code;
 }
 
 static int commit_theft(struct theft *t, const struct attack_ops *ops, const char *clone_model, uint64_t seed)
 {
     struct optim optim = {.batch = 128, .epochs = 10, .lr = 0.1, .momentum = 0.5, .step = 1, .gamma = 1}; /* of helper networks */
-    const struct defense_env env = {.victim = t->victim, .train = t->train, .optim = &optim, .seed = seed};
+    const struct defense_env env = {.victim = t->victim, .train = t->train, .ood = t->ood, .optim = &optim, .seed = seed, .pool = t->pool};
     const int n = t->test->n;
     double defended = 0;
     int code = defense_open(t->chain, &env);
-    if (!code) code = evaluate_released(&defended, t->victim, t->chain, t->test);
+    if (!code) code = defended_accuracy(&defended, t, &env);
     if (!code) code = blackbox_open(&t->box, t->victim, t->chain, spec_int(&t->attack, "budget"));
     if (code) return code;
     t->curve.test = t->test;
@@ -154,10 +170,11 @@ static int commit_theft(struct theft *t, const struct attack_ops *ops, const cha
 
 int cmd_steal(int argc, char **argv)
 {
-    const char *out = NULL, *attack = "knockoff", *defense = "none", *label = "soft", *pool = NULL, *dataset = NULL, *clone_model = NULL, *seed_text = "1";
+    const char *out = NULL, *attack = "knockoff", *defense = "none", *label = "soft", *pool = NULL, *ood = NULL, *dataset = NULL, *clone_model = NULL, *seed_text = "1";
     const struct cmd_flag flags[] = {{"--attack", "SPEC", "the attack and its options, as knockoff:budget=10000:epochs=20", &attack, 0, NULL},
         {"--pool", "SET", "the data set to query with", &pool, 0, NULL},
         {"--defense", "SPEC", "a defense that changes answers, as mad:epsilon=1 (none)", &defense, 0, NULL},
+        {"--ood", "SET", "outliers, for a defense that trains on them", &ood, 0, NULL},
         {"--label", "KIND", "what is released: soft, hard or topk:k=3 (soft)", &label, 0, NULL},
         {"--clone_model", "M", "architecture of the clone (the victim's)", &clone_model, 0, NULL},
         {"--dataset", "SET", "the victim's data set (as its checkpoint says)", &dataset, 0, NULL},
@@ -171,7 +188,7 @@ int cmd_steal(int argc, char **argv)
     int code = cmd_parse(&c, argc, argv);
     if (code) return cmd_exit("steal", code);
     code = read_seed(&seed, seed_text);
-    if (!code) code = open_theft(&t, c.word[0], dataset, attack, defense, label, pool, &ops);
+    if (!code) code = open_theft(&t, c.word[0], dataset, attack, defense, label, pool, ood, &ops);
     if (!code) code = commit_theft(&t, ops, clone_model, seed);
     if (!code && out) {
         char *text = spec_text(&t.attack);

@@ -82,7 +82,7 @@ static inline void scene_free(struct scene *s)
 /* The scene as the defender sees it. */
 static inline struct defense_env scene_env(const struct scene *s)
 {
-    return (struct defense_env){.victim = s->victim, .train = &s->train, .ood = &s->ood, .optim = &s->optim, .seed = 9};
+    return (struct defense_env){.victim = s->victim, .train = &s->train, .ood = &s->ood, .optim = &s->optim, .seed = 9, .pool = &s->ood};
 }
 
 /* The answers of a chain to all rows, `cut` rows a call. ERR_OPTION, ERR_NUMERIC, ... */

@@ -78,7 +78,8 @@ static void chains_conform(void)
         "topk:k=3:renormalise=0", "round:digits=1:renormalise=0", "round:digits=1:argmax=0", "round:digits=0", "round:digits=7",
         "noise:kind=symmetric:epsilon=3", "noise:kind=one-sided:ball=l2", "noise:kind=gaussian:epsilon=9:argmax=1", "noise:argmax=1:epsilon=2",
         "noise:fresh=1", "modelguard-w:epsilon=0.2", "modelguard-w:epsilon=2", "modelguard-w:epsilon=0", "modelguard-s:epsilon=0.1",
-        "modelguard-w+round:digits=3", "modelguard-s+modelguard-w:epsilon=0.3+noise:kind=gaussian:argmax=1", "round:digits=0:renormalise=0+modelguard-w+topk"};
+        "modelguard-w+round:digits=3", "modelguard-s+modelguard-w:epsilon=0.3+noise:kind=gaussian:argmax=1", "round:digits=0:renormalise=0+modelguard-w+topk", "am+mad", "edm:members=2+topk:k=2", "am:tau=1+edm:members=3:hash_data=train",
+        "grad2:argmax=1+hard", "grad2:direction=max-norm:surrogate=random", "grad2:direction=min-inner-product:epsilon=2", "mad:surrogate=trained+am"};
     for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) conform(chain[i], 10);
     conform("mad:oracle=argmax", 40);
 }

@@ -22,10 +22,25 @@ const struct option victim_options[] = {
 
 /* ---- what it depends on ------------------------------------------------------------------------------ */
 
+/* The options of the link that trains the victim which its training reads. */
+static char *training_text(const struct defense_link *fit)
+{
+    struct spec s = {.name = mem_string(fit->opt.name)};
+    for (int i = 0; i < fit->opt.n; i++) {
+        const char *at = fit->ops->serving ? strstr(fit->ops->serving, fit->opt.key[i]) : NULL;
+        const size_t size = strlen(fit->opt.key[i]);
+        while (at && ((at > fit->ops->serving && at[-1] != ' ') || (at[size] && at[size] != ' '))) at = strstr(at + 1, fit->opt.key[i]);
+        if (!at) spec_set(&s, fit->opt.key[i], fit->opt.value[i]);
+    }
+    char *text = spec_text(&s);
+    spec_free(&s);
+    return text;
+}
+
 static void make_key(char key[HASH_TEXT], const struct spec *opt, const struct dataset *train, const struct defense_link *fit,
                      const struct dataset *ood, uint64_t seed, uint64_t defense_seed)
 {
-    char *options = spec_text(opt), *defense = fit ? spec_text(&fit->opt) : mem_string("plain");
+    char *options = spec_text(opt), *defense = fit ? training_text(fit) : mem_string("plain");
     char *text = mem_print("%s|%s|%s %s|%s|%s|%llu|%llu", ENGINE, options, train->name, train->hash, defense, fit && ood ? ood->hash : "",
                            (unsigned long long)seed, fit ? (unsigned long long)defense_seed : 0);
     hash_bytes(key, text, strlen(text));
@@ -76,7 +91,7 @@ static int to_cache(const struct victim *v, const struct spec *opt, const struct
 /* ---- training ------------------------------------------------------------------------------------------ */
 
 static int train_victim(struct victim *v, const struct spec *opt, const struct dataset *train, const struct defense_link *fit,
-                        const struct dataset *ood, uint64_t seed, uint64_t defense_seed)
+                        const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache)
 {
     struct optim optim;
     int code = optim_read(&optim, opt);
@@ -91,7 +106,7 @@ static int train_victim(struct victim *v, const struct spec *opt, const struct d
         v->train_s = clock_s() - start;
         return code;
     }
-    const struct defense_env env = {.victim = v->model, .train = train, .ood = ood, .optim = &optim, .seed = defense_seed};
+    const struct defense_env env = {.victim = v->model, .train = train, .ood = ood, .optim = &optim, .seed = defense_seed, .cache = cache};
     code = fit->ops->fit(v->model, &env, &fit->opt);
     v->fit_s = clock_s() - start;
     return code ? err_prefix(code, "defense %s", fit->ops->name) : OK;
@@ -114,7 +129,7 @@ int victim_get(struct victim **out, const struct spec *opt, const struct dataset
         model_free(v->model);
         v->model = NULL;
     }
-    code = train_victim(v, opt, train, fit, ood, seed, defense_seed);
+    code = train_victim(v, opt, train, fit, ood, seed, defense_seed, cache);
     if (!code && path) code = to_cache(v, opt, train, fit, seed, cache, path);
 out:
     mem_free(path);
