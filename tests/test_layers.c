@@ -24,6 +24,7 @@ static const struct {
     {"conv a out=5 k=3 pad=1\nbatchnorm b\nrelu x\nconv c out=5 k=3 pad=1 bias=0 < x\nbatchnorm d\nadd e < d x\nrelu\navgpool k=2\n"
      "batchnorm f affine=0\navgpool\nflatten\nlinear g out=K\n", {3, 7, 9, 0}},
     {"conv a out=16 k=3 pad=1\nrelu\nconv b out=21 k=3\nconv c out=37 k=3 pad=2 bias=0\nrelu\nconv d out=16 k=3 pad=1\nflatten\nlinear e out=K\n", {2, 9, 7, 0}},
+    {"conv a out=3 k=2 stride=3 pad=1\nrelu\nconv b out=4 k=5 stride=2 pad=3\nconv c out=2 k=4 stride=3 pad=3\nflatten\nlinear d out=K\n", {2, 23, 19, 0}},
     {"conv a out=3 k=7 stride=2 pad=3\nrelu\nflatten\nlinear b out=130\nrelu\nlinear c out=K\n", {1, 8, 8, 0}},
 };
 enum { NETS = sizeof nets / sizeof *nets };

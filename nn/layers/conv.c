@@ -5,10 +5,11 @@
  * pixels of a row is summed in registers over all input channels and taps.
  *
  * forward   y[o] = b[o] + sum_c w[o][c] * x[c]                  on x with a border of `pad` zeros
- * dx        the same kernel on dy with a border of k-1-pad zeros (dy spread out by the stride), w transposed and flipped
+ * dx        the same kernel on dy, w transposed and turned: for each phase of the stride the taps that reach it
  * dw        sums over images and pixels; one task a few output channels and one input channel, images in order
  * tangent   forward of (w, vx) plus forward of (vw, x) */
 #include <math.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "nn/layer.h"
@@ -61,53 +62,76 @@ static void init(const struct layer *l, float *w, float *stat, struct rng *r)
 
 /* ---- maps with a border ----------------------------------------------------------------------- */
 
-/* A map as the kernels read it: c channels of h x w pixels; the pixel (y, x) of the content stands at
- * (border + y * spread, border + x * spread), all else is zero. */
+/* A map as the kernels read it: c channels of h x w pixels, of which the content begins at (border, border) and the rest is
+ * zero. */
 struct frame {
-    int c, h, w;         /* with the border */
-    int border, spread;
-    int real_h, real_w;  /* the content's extent when spread: rows border .. border + real_h - 1 may be non-zero */
+    int c, h, w;
+    int border, real_h, real_w;
 };
-
-static struct frame frame_of(int c, int h, int w, int border, int spread, int more)
-{
-    const int rh = (h - 1) * spread + 1, rw = (w - 1) * spread + 1;
-    return (struct frame){c, rh + 2 * border + more, rw + 2 * border + more, border, spread, rh, rw};
-}
 
 static size_t frame_size(const struct frame *f) /* floats a group */
 {
     return (size_t)f->c * (size_t)f->h * (size_t)f->w * MAPS;
 }
 
+static struct frame frame_of(struct shape s, int border)
+{
+    return (struct frame){s.c, s.h + 2 * border, s.w + 2 * border, border, s.h, s.w};
+}
+
 /* The frame of what the kernel slides over: x for forward, dy for dx. */
 static struct frame frame_x(const struct layer *l)
 {
-    const struct own *o = l->own;
-    return frame_of(l->in[0].c, l->in[0].h, l->in[0].w, o->pad, 1, 0);
+    return frame_of(l->in[0], ((const struct own *)l->own)->pad);
+}
+
+/* One side of a phase: the pixels phase, phase + stride, ... of x. A step of the kernel that reaches them uses the taps
+ * first, first + stride, ...; the last of them comes from pixel `from` of dy for the phase's first pixel. */
+struct phase {
+    int pixels, first, taps, from;
+};
+
+static struct phase phase_of(const struct own *o, int phase, int size)
+{
+    const int first = (phase + o->pad) % o->stride, taps_all = first < o->k ? (o->k - first + o->stride - 1) / o->stride : 0;
+    return (struct phase){phase < size ? (size - phase + o->stride - 1) / o->stride : 0, first, taps_all,
+                          (phase + o->pad) / o->stride - taps_all + 1};
+}
+
+/* The pixels beyond dy [out] that the phases of x [size] look at. */
+static int reach(const struct own *o, int size, int out)
+{
+    int most = 0;
+    for (int i = 0; i < o->stride; i++) {
+        const struct phase p = phase_of(o, i, size);
+        const int after = p.from + p.pixels + p.taps - 1 - out;
+        if (!p.taps || !p.pixels) continue;
+        if (-p.from > most) most = -p.from;
+        if (after > most) most = after;
+    }
+    return most;
 }
 
 static struct frame frame_dy(const struct layer *l)
 {
-    const struct own *o = l->own;
-    const int left = (l->in[0].h + 2 * o->pad - o->k) % o->stride; /* rows of x that the last step did not reach */
-    return frame_of(l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, o->stride, left);
+    const int y = reach(l->own, l->in[0].h, l->out.h), x = reach(l->own, l->in[0].w, l->out.w);
+    return frame_of(l->out, y > x ? y : x);
 }
 
 /* x [group][c][h][w][lanes] in its frame: copied into `to`, or x itself where the frame adds nothing. */
-static const float *framed(const struct frame *f, int h, int w, int groups, const float *x, float *to)
+static const float *framed(const struct frame *f, int groups, const float *x, float *to)
 {
-    if (f->h == h && f->w == w) return x;
+    if (f->border == 0) return x;
+    const int h = f->real_h, w = f->real_w;
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < groups * f->c; a++) {
         float *plane = to + (size_t)a * (size_t)(f->h * f->w) * MAPS;
         const float *from = x + (size_t)a * (size_t)(h * w) * MAPS;
         for (int i = 0; i < f->h * f->w * MAPS; i++) plane[i] = 0;
-        for (int y = 0; y < h; y++)
-            for (int q = 0; q < w; q++) {
-                float *at = plane + ((f->border + y * f->spread) * f->w + f->border + q * f->spread) * MAPS;
-                for (int t = 0; t < MAPS; t++) at[t] = from[(y * w + q) * MAPS + t];
-            }
+        for (int y = 0; y < h; y++) {
+            float *at = plane + ((f->border + y) * f->w + f->border) * MAPS;
+            for (int i = 0; i < w * MAPS; i++) at[i] = from[y * w * MAPS + i];
+        }
     }
     return to;
 }
@@ -126,15 +150,30 @@ static size_t scratch(const struct layer *l, int n)
 
 /* ---- the kernel ------------------------------------------------------------------------------- */
 
-/* What one call of the kernel computes: out [groups][oc][h][w][lanes] from x in frame f and w [oc][f.c][k][k]. */
+/* What one call of the kernel computes: h x w pixels of out [groups][oc][oh][ow][lanes] from x in frame f and
+ * w [oc][f.c][kh][kw]. Pixel (y, x) stands at (oy + y * step, ox + x * step) of out; its kernel begins at
+ * (fy + y * stride, fx + x * stride) of the frame. */
 struct job {
     struct frame f;
-    int oc, h, w, k, stride;
+    int oc, h, w, kh, kw, stride;
+    int oh, ow, oy, ox, step, fy, fx;
     const float *weight, *bias; /* bias may be NULL */
     const float *x;
     float *out;
     int add; /* out += */
 };
+
+/* Where the sums of pixel (y, 0) of output channel o of group g go. */
+static float *job_out(const struct job *j, int g, int o, int y)
+{
+    return j->out + ((((size_t)g * (size_t)j->oc + (size_t)o) * (size_t)j->oh + (size_t)(j->oy + y * j->step)) * (size_t)j->ow + (size_t)j->ox) * MAPS;
+}
+
+/* The kernel's first row for pixel (y, 0) in channel c of group g. */
+static const float *job_x(const struct job *j, int g, int c, int y)
+{
+    return j->x + (((size_t)g * (size_t)j->f.c + (size_t)c) * (size_t)j->f.h + (size_t)(j->fy + y * j->stride)) * (size_t)j->f.w * MAPS + (size_t)(j->fx * MAPS);
+}
 
 #ifdef LAYER_SIMD_naive
 
@@ -147,12 +186,11 @@ static void convolve(const struct job *j, int groups)
                     for (int t = 0; t < MAPS; t++) {
                         double s = j->bias ? (double)j->bias[o] : 0;
                         for (int c = 0; c < j->f.c; c++)
-                            for (int ky = 0; ky < j->k; ky++)
-                                for (int kx = 0; kx < j->k; kx++)
-                                    s += (double)j->weight[((o * j->f.c + c) * j->k + ky) * j->k + kx] *
-                                         (double)j->x[((((size_t)g * (size_t)j->f.c + (size_t)c) * (size_t)j->f.h + (size_t)(y * j->stride + ky)) *
-                                               (size_t)j->f.w + (size_t)(x * j->stride + kx)) * MAPS + (size_t)t];
-                        float *to = j->out + ((((size_t)g * (size_t)j->oc + (size_t)o) * (size_t)j->h + (size_t)y) * (size_t)j->w + (size_t)x) * MAPS + t;
+                            for (int ky = 0; ky < j->kh; ky++)
+                                for (int kx = 0; kx < j->kw; kx++)
+                                    s += (double)j->weight[((o * j->f.c + c) * j->kh + ky) * j->kw + kx] *
+                                         (double)job_x(j, g, c, y)[(ky * j->f.w + x * j->stride + kx) * MAPS + t];
+                        float *to = job_out(j, g, o, y) + x * j->step * MAPS + t;
                         *to = (float)s + (j->add ? *to : 0);
                     }
 }
@@ -172,24 +210,24 @@ static void taps(int first, int last, int k, int border, int real, int *from, in
 INLINE void tile(const int ob, const int xt, const struct job *j, const float *w, const float *bias, const float *x, float *out,
                  int ky0, int ky1, int kx0, int kx1)
 {
-    const int k = j->k, ws = j->f.c * k * k, row = j->f.w * MAPS, step = j->stride * MAPS;
-    const size_t plane = (size_t)(j->f.h * j->f.w) * MAPS, oplane = (size_t)(j->h * j->w) * MAPS;
+    const int kw = j->kw, kk = j->kh * kw, ws = j->f.c * kk, row = j->f.w * MAPS, step = j->stride * MAPS;
+    const size_t plane = (size_t)(j->f.h * j->f.w) * MAPS, oplane = (size_t)(j->oh * j->ow) * MAPS;
     vec s[OB][XT];
     for (int i = 0; i < ob; i++)
         for (int q = 0; q < xt; q++) s[i][q] = vec_all(bias ? bias[i] : 0.0f);
-    for (int c = 0; c < j->f.c; c++, x += plane, w += k * k)
+    for (int c = 0; c < j->f.c; c++, x += plane, w += kk)
         for (int ky = ky0; ky < ky1; ky++)
             for (int kx = kx0; kx < kx1; kx++) {
                 vec v[XT];
                 for (int q = 0; q < xt; q++) v[q] = vec_load(x + ky * row + kx * MAPS + q * step);
                 for (int i = 0; i < ob; i++) {
-                    const float a = w[i * ws + ky * k + kx];
+                    const float a = w[i * ws + ky * kw + kx];
                     for (int q = 0; q < xt; q++) s[i][q] += a * v[q];
                 }
             }
     for (int i = 0; i < ob; i++)
         for (int q = 0; q < xt; q++) {
-            float *to = out + (size_t)i * oplane + q * MAPS;
+            float *to = out + (size_t)i * oplane + q * j->step * MAPS;
             if (j->add) s[i][q] += vec_load(to);
             vec_store(to, s[i][q]);
         }
@@ -198,13 +236,13 @@ INLINE void tile(const int ob, const int xt, const struct job *j, const float *w
 INLINE void row(const int ob, const struct job *j, const float *w, const float *bias, const float *x, float *out, int y)
 {
     int ky0, ky1, kx0, kx1;
-    taps(y * j->stride, y * j->stride, j->k, j->f.border, j->f.real_h, &ky0, &ky1);
+    taps(j->fy + y * j->stride, j->fy + y * j->stride, j->kh, j->f.border, j->f.real_h, &ky0, &ky1);
     for (int q = 0; q < j->w;) {
         const int xt = j->w - q >= XT ? XT : j->w - q >= 2 ? 2 : 1;
-        taps(q * j->stride, (q + xt - 1) * j->stride, j->k, j->f.border, j->f.real_w, &kx0, &kx1);
+        taps(j->fx + q * j->stride, j->fx + (q + xt - 1) * j->stride, j->kw, j->f.border, j->f.real_w, &kx0, &kx1);
         for (int t = 0; t < MAPS; t += VL) {
             const float *from = x + q * j->stride * MAPS + t;
-            float *to = out + q * MAPS + t;
+            float *to = out + q * j->step * MAPS + t;
             if (xt == XT) tile(ob, XT, j, w, bias, from, to, ky0, ky1, kx0, kx1);
             else if (xt == 2) tile(ob, 2, j, w, bias, from, to, ky0, ky1, kx0, kx1);
             else tile(ob, 1, j, w, bias, from, to, ky0, ky1, kx0, kx1);
@@ -226,10 +264,10 @@ static void convolve(const struct job *j, int groups)
     for (int g = 0; g < groups; g++)
         for (int b = 0; b < nb; b++) {
             const int o = j->oc * b / nb, ob = j->oc * (b + 1) / nb - o;
-            const float *w = j->weight + (size_t)o * (size_t)(j->f.c * j->k * j->k), *bias = j->bias ? j->bias + o : NULL;
+            const float *w = j->weight + (size_t)o * (size_t)(j->f.c * j->kh * j->kw), *bias = j->bias ? j->bias + o : NULL;
             for (int y = 0; y < j->h; y++) {
-                const float *x = j->x + (size_t)g * frame_size(&j->f) + (size_t)(y * j->stride * j->f.w) * MAPS;
-                float *out = j->out + (((size_t)g * (size_t)j->oc + (size_t)o) * (size_t)j->h + (size_t)y) * (size_t)j->w * MAPS;
+                const float *x = job_x(j, g, 0, y);
+                float *out = job_out(j, g, o, y);
                 if (ob == 4) row(4, j, w, bias, x, out, y);
                 else if (ob == 3) row(3, j, w, bias, x, out, y);
                 else if (ob == 2) row(2, j, w, bias, x, out, y);
@@ -272,8 +310,9 @@ static void forward_with(const struct layer *l, const struct pass *p, const floa
         return;
     }
 #endif
-    struct job j = {frame_x(l), l->out.c, l->out.h, l->out.w, o->k, o->stride, w, b, NULL, y, add};
-    j.x = framed(&j.f, l->in[0].h, l->in[0].w, groups, x, p->scratch);
+    struct job j = {.f = frame_x(l), .oc = l->out.c, .h = l->out.h, .w = l->out.w, .kh = o->k, .kw = o->k, .stride = o->stride,
+                    .oh = l->out.h, .ow = l->out.w, .step = 1, .weight = w, .bias = b, .out = y, .add = add};
+    j.x = framed(&j.f, groups, x, p->scratch);
     convolve(&j, groups);
 }
 
@@ -399,14 +438,39 @@ static void bias_gradient(const struct layer *l, int groups, const float *dy, fl
 
 /* ---- backward --------------------------------------------------------------------------------- */
 
-/* [out][in][k][k] -> [in][out][k][k], each kernel turned by half a turn */
-static void flip(const struct layer *l, const float *w, float *to)
+/* [out][in][k][k] -> [in][out][taps][taps] of a phase, each kernel turned by half a turn */
+static void turn(const struct layer *l, const struct phase *py, const struct phase *px, const float *w, float *to)
 {
     const struct own *o = l->own;
-    const int oc = l->out.c, ic = l->in[0].c, kk = o->k * o->k;
-    for (int q = 0; q < oc; q++)
-        for (int c = 0; c < ic; c++)
-            for (int i = 0; i < kk; i++) to[(c * oc + q) * kk + kk - 1 - i] = w[(q * ic + c) * kk + i];
+    const int oc = l->out.c, ic = l->in[0].c, k = o->k;
+#pragma omp parallel for schedule(static)
+    for (int c = 0; c < ic; c++)
+        for (int q = 0; q < oc; q++)
+            for (int y = 0; y < py->taps; y++)
+                for (int x = 0; x < px->taps; x++)
+                    to[((c * oc + q) * py->taps + y) * px->taps + x] =
+                        w[((q * ic + c) * k + py->first + (py->taps - 1 - y) * o->stride) * k + px->first + (px->taps - 1 - x) * o->stride];
+}
+
+static void input_gradient(const struct layer *l, const struct pass *p, const float *dy, float *dx)
+{
+    const struct own *o = l->own;
+    const struct shape in = l->in[0];
+    const int groups = shape_groups(l->out, p->n);
+    float *turned = p->scratch, *frame = p->scratch + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
+    struct job j = {.f = frame_dy(l), .oc = in.c, .stride = 1, .oh = in.h, .ow = in.w, .step = o->stride, .weight = turned, .out = dx};
+    j.x = framed(&j.f, groups, dy, frame);
+    if (o->stride > o->k) memset(dx, 0, shape_floats(in, p->n) * sizeof *dx); /* pixels that no step reaches */
+    for (j.oy = 0; j.oy < o->stride; j.oy++)
+        for (j.ox = 0; j.ox < o->stride; j.ox++) {
+            const struct phase py = phase_of(o, j.oy, in.h), px = phase_of(o, j.ox, in.w);
+            if (!py.taps || !px.taps) continue;
+            turn(l, &py, &px, p->w + l->param[0].at, turned);
+            j.h = py.pixels, j.w = px.pixels;
+            j.kh = py.taps, j.kw = px.taps;
+            j.fy = j.f.border + py.from, j.fx = j.f.border + px.from;
+            convolve(&j, groups);
+        }
 }
 
 static void weight_gradient(const struct layer *l, const struct pass *p, const float *dy, float *dw)
@@ -420,12 +484,11 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
     }
 #endif
     const struct frame f = frame_x(l);
-    gradient(l, groups, &f, framed(&f, l->in[0].h, l->in[0].w, groups, p->x[0], p->scratch), dy, dw);
+    gradient(l, groups, &f, framed(&f, groups, p->x[0], p->scratch), dy, dw);
 }
 
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
-    const struct own *o = l->own;
     const int groups = shape_groups(l->out, p->n);
     if (dw) {
         weight_gradient(l, p, dy, dw + l->param[0].at);
@@ -433,17 +496,13 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
     }
     if (!dx[0]) return;
 #ifndef LAYER_SIMD_naive
-    if (o->winograd) {
+    if (((const struct own *)l->own)->winograd) {
         const struct winograd wg = minimal_transpose(l, p->w + l->param[0].at);
         winograd(&wg, groups, dy, p->scratch, dx[0]);
         return;
     }
 #endif
-    float *flipped = p->scratch, *frame = p->scratch + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
-    flip(l, p->w + l->param[0].at, flipped);
-    struct job j = {frame_dy(l), l->in[0].c, l->in[0].h, l->in[0].w, o->k, 1, flipped, NULL, NULL, dx[0], 0};
-    j.x = framed(&j.f, l->out.h, l->out.w, groups, dy, frame);
-    convolve(&j, groups);
+    input_gradient(l, p, dy, dx[0]);
 }
 
 LAYER(conv) = {.name = "conv", .about = "convolution", .options = options, .own = sizeof(struct own), .inputs = 1, .shape = shape,
