@@ -101,7 +101,8 @@ $(B)/libheist.a: $(OBJ)
 $(B)/heist: $(B)/experiments/main.o $(B)/libheist.a
 	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 $(B)/tests/%: $(B)/tests/%.o $(B)/libheist.a
-	$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
+$(CHECKER): $(B)/tests/golden_defenses.o
 
 # ---- tests --------------------------------------------------------------------------------------
 check: all $(TESTS) $(CHECKER)
@@ -123,4 +124,4 @@ fuzz: deps
 clean:
 	rm -rf build
 
--include $(OBJ:.o=.d) $(B)/experiments/main.d $(TESTS:=.d) $(CHECKER:=.d)
+-include $(OBJ:.o=.d) $(B)/experiments/main.d $(TESTS:=.d) $(CHECKER:=.d) $(B)/tests/golden_defenses.d

@@ -15,7 +15,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "defenses/helper.h"
 #include "defenses/simplex.h"
 #include "nn/loss.h"
 #include "nn/train.h"
@@ -25,10 +24,12 @@ enum { TRANSFER = 50000 }; /* surrogate=transfer: the most images of the pool */
 struct state {
     struct helper *surrogate;
     double epsilon;
-    int own, argmax;   /* own: z is made for each image */
-    float *z;          /* [params] */
-    float *c, *dz;     /* [HELPER_BATCH][K]; own: [K] */
-    int *order;        /* [K] */
+    enum grad2_direction direction;
+    int argmax;
+    float *z;     /* [params] */
+    float *c;     /* [HELPER_BATCH][K] */
+    float *dz;    /* [K] */
+    int *order;   /* [K] */
 };
 
 static const struct option options[] = {
@@ -124,6 +125,7 @@ static int train_surrogate(struct model *m, const struct defense_env *env, const
 
 static int open(void **out, const struct defense_env *env, const struct spec *opt)
 {
+    static const char *const direction[] = {"all-ones", "min-inner-product", "max-norm"};
     struct model *m = helper_model(env, "grad2/surrogate");
     int code = train_surrogate(m, env, opt);
     if (code) {
@@ -133,12 +135,11 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
     const size_t classes = (size_t)m->classes;
     struct state *s = *out = mem_new(1, sizeof *s);
     *s = (struct state){.surrogate = helper_new(m, TAPE_BACKWARD), .epsilon = spec_real(opt, "epsilon"), .argmax = (int)spec_int(opt, "argmax"),
-                        .own = spec_is(opt, "direction", "min-inner-product"), .z = mem_new(m->params, sizeof *s->z),
-                        .c = mem_new(HELPER_BATCH * classes, sizeof *s->c), .dz = mem_new(HELPER_BATCH * classes, sizeof *s->dz),
-                        .order = mem_new(classes, sizeof *s->order)};
-    if (spec_is(opt, "direction", "max-norm")) memcpy(s->z, m->w, m->params * sizeof *s->z);
-    if (spec_is(opt, "direction", "all-ones"))
-        for (size_t i = 0; i < m->params; i++) s->z[i] = 1;
+                        .z = mem_new(m->params, sizeof *s->z), .c = mem_new(HELPER_BATCH * classes, sizeof *s->c),
+                        .dz = mem_new(classes, sizeof *s->dz), .order = mem_new(classes, sizeof *s->order)};
+    for (int i = 0; i < 3; i++)
+        if (spec_is(opt, "direction", direction[i])) s->direction = (enum grad2_direction)i;
+    grad2_direction(s->surrogate, s->direction, s->z);
     return OK;
 }
 
@@ -166,21 +167,27 @@ void grad2_move(int classes, const float *y, const float *c, double epsilon, int
     q[order[classes - 1]] = (float)((double)q[order[classes - 1]] + moved);
 }
 
-/* c [n][K] of n images, up to a constant a row. */
-static void gains(struct state *s, const float *x, const float *y, int n, int classes)
+void grad2_direction(const struct helper *surrogate, enum grad2_direction direction, float *z)
 {
-    const size_t d = shape_size(s->surrogate->m->input);
-    if (!s->own) {
-        helper_forward(s->surrogate, x, n);
-        helper_tangent(s->surrogate, n, s->z, s->c);
+    const struct model *m = surrogate->m;
+    for (size_t i = 0; i < m->params; i++) z[i] = direction == GRAD2_ALL_ONES ? 1 : direction == GRAD2_MAX_NORM ? m->w[i] : 0;
+}
+
+void grad2_gains(struct helper *surrogate, enum grad2_direction direction, float *z, const float *x, const float *y, int n, float *dz, float *c)
+{
+    const size_t d = shape_size(surrogate->m->input);
+    const int classes = surrogate->m->classes;
+    if (direction != GRAD2_MIN_INNER_PRODUCT) {
+        helper_forward(surrogate, x, n);
+        helper_tangent(surrogate, n, z, c);
         return;
     }
     for (int i = 0; i < n; i++) { /* z = J'(p - y): minus the log-likelihood's gradient under y */
-        softmax_rows(helper_forward(s->surrogate, x + (size_t)i * d, 1), 1, classes, s->dz);
-        for (int k = 0; k < classes; k++) s->dz[k] -= y[i * classes + k];
-        memset(s->z, 0, s->surrogate->m->params * sizeof *s->z);
-        helper_backward(s->surrogate, 1, s->dz, s->z);
-        helper_tangent(s->surrogate, 1, s->z, s->c + i * classes);
+        softmax_rows(helper_forward(surrogate, x + (size_t)i * d, 1), 1, classes, dz);
+        for (int k = 0; k < classes; k++) dz[k] -= y[i * classes + k];
+        memset(z, 0, surrogate->m->params * sizeof *z);
+        helper_backward(surrogate, 1, dz, z);
+        helper_tangent(surrogate, 1, z, c + i * classes);
     }
 }
 
@@ -192,7 +199,7 @@ static int answer(void *state, const float *x, const float *y, float *q, int n, 
         const int count = n - i < HELPER_BATCH ? n - i : HELPER_BATCH;
         const float *yi = y + i * classes;
         float *qi = q + i * classes;
-        gains(s, x + (size_t)i * d, yi, count, classes);
+        grad2_gains(s->surrogate, s->direction, s->z, x + (size_t)i * d, yi, count, s->dz, s->c);
         for (int j = 0; j < count; j++) {
             grad2_move(classes, yi + j * classes, s->c + j * classes, s->epsilon, s->order, qi + j * classes);
             if (s->argmax) simplex_keep_top(classes, yi + j * classes, qi + j * classes);

@@ -15,28 +15,13 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/rng.h"
-#include "defenses/defense.h"
 #include "defenses/ini_step.h"
-#include "defenses/mad.h"
 #include "nn/arch.h"
 #include "nn/loss.h"
 #include "nn/optim.h"
-#include "nn/safetensors.h"
+#include "tests/golden.h"
 
-enum { SUMMARY_ABOVE = 64, RESULTS = 2048 };
-
-/* One file under check. */
-struct golden {
-    const char *name; /* of the file */
-    struct safetensors *f;
-    uint64_t seed;    /* of fill(); */
-    int filled;       /* 1: weights and images come from fill() */
-    int n;            /* expected tensors compared so far */
-    struct compared {
-        const char *name;
-        double gap, want, size; /* norms: of the difference, of the expectation, of the group */
-    } result[RESULTS];
-};
+enum { SUMMARY_ABOVE = 64 };
 
 /* ---- fill() ----------------------------------------------------------------------------------- */
 
@@ -86,13 +71,13 @@ static void fill_tensor(void *ctx, const char *name, const struct param *p, floa
 
 /* ---- reading a case ----------------------------------------------------------------------------- */
 
-static const char *meta(const struct golden *g, const char *key, const char *otherwise)
+const char *golden_meta(const struct golden *g, const char *key, const char *otherwise)
 {
     const char *v = safetensors_meta(g->f, key);
     return v ? v : otherwise;
 }
 
-static double meta_number(const struct golden *g, const char *key, double otherwise)
+double golden_number(const struct golden *g, const char *key, double otherwise)
 {
     const char *v = safetensors_meta(g->f, key);
     return v ? strtod(v, NULL) : otherwise;
@@ -100,11 +85,11 @@ static double meta_number(const struct golden *g, const char *key, double otherw
 
 static int is(const struct golden *g, const char *key, const char *otherwise, const char *value)
 {
-    return strcmp(meta(g, key, otherwise), value) == 0;
+    return strcmp(golden_meta(g, key, otherwise), value) == 0;
 }
 
 /* The numbers of a tensor, *count of them; mem_free frees. NULL: there is none. */
-static float *floats(const struct golden *g, const char *name, size_t *count)
+float *golden_floats(const struct golden *g, const char *name, size_t *count)
 {
     const struct tensor *t = safetensors_find(g->f, name);
     if (!t) return NULL;
@@ -114,27 +99,27 @@ static float *floats(const struct golden *g, const char *name, size_t *count)
     return v;
 }
 
-static int *integers(const struct golden *g, const char *name, size_t *count)
+int *golden_integers(const struct golden *g, const char *name, size_t *count)
 {
-    float *v = floats(g, name, count);
+    float *v = golden_floats(g, name, count);
     int *out = mem_new(*count, sizeof *out);
     for (size_t i = 0; i < *count; i++) out[i] = (int)v[i];
     mem_free(v);
     return out;
 }
 
-static float *images(const struct golden *g, const char *name, size_t numbers)
+float *golden_images(const struct golden *g, const char *name, size_t numbers)
 {
-    float *x = floats(g, name, NULL);
+    float *x = golden_floats(g, name, NULL);
     if (x) return x;
     x = mem_new(numbers, sizeof *x);
     fill_images(g, name, numbers, 1, x);
     return x;
 }
 
-static int network(struct model **m, const struct golden *g, const char *prefix)
+int golden_network(struct model **m, const struct golden *g, const char *prefix)
 {
-    const char *name = meta(g, "model", "lenet5");
+    const char *name = golden_meta(g, "model", "lenet5");
     const int rgb = strcmp(name, "lenet5") != 0; /* the format: lenet5 is 1x28x28, all else 3x32x32 */
     const struct shape in = rgb ? (struct shape){3, 32, 32, ROWS} : (struct shape){1, 28, 28, ROWS};
     char dotted[64];
@@ -160,12 +145,12 @@ static size_t group_length(const char *name)
 }
 
 /* got [n] against the tensor of this name, where the file has it. */
-static void compare(struct golden *g, const char *name, const float *got, size_t n)
+void golden_compare(struct golden *g, const char *name, const float *got, size_t n)
 {
     size_t count = 0;
     const struct tensor *t = safetensors_find(g->f, name);
     if (!t || g->n == RESULTS) return;
-    float *want = floats(g, name, &count);
+    float *want = golden_floats(g, name, &count);
     double gap = 0, size = 0, summary[2] = {0};
     const uint64_t from = start(g->seed + 1, name);
     const int summarised = g->filled && n > SUMMARY_ABOVE;
@@ -200,7 +185,7 @@ static void compare_one(void *ctx, const char *name, const struct param *p, floa
     const struct param *known = model_param(c->m, name, &stat);
     if (stat && !c->stats) return;
     snprintf(full, sizeof full, "%s.%s", c->prefix, name);
-    compare(c->g, full, c->flat ? c->flat + known->at : values, p->size);
+    golden_compare(c->g, full, c->flat ? c->flat + known->at : values, p->size);
 }
 
 static void compare_block(struct golden *g, const char *prefix, const struct model *m, const float *flat)
@@ -214,7 +199,7 @@ static void compare_block(struct golden *g, const char *prefix, const struct mod
 static struct ini_options ini_options(const struct golden *g)
 {
     return (struct ini_options){
-        .weight = {1, meta_number(g, "beta", 0), meta_number(g, "gamma", 0.3), meta_number(g, "delta", 1), meta_number(g, "epsilon", 1000)},
+        .weight = {1, golden_number(g, "beta", 0), golden_number(g, "gamma", 0.3), golden_number(g, "delta", 1), golden_number(g, "epsilon", 1000)},
         .kl = is(g, "loss", "l1", "kl"), .entropy = is(g, "loss", "l1", "entropy"), .ce = is(g, "grad_loss", "kl", "ce"),
         .pcgrad = is(g, "pcgrad", "1", "1"), .merge_sum = is(g, "merge", "mean", "sum")};
 }
@@ -223,13 +208,13 @@ static int case_ini(struct golden *g)
 {
     static const char *const term[INI_TERMS] = {"benign", "id", "ood", "grad_id", "grad_ood"};
     struct model *v = NULL, *s = NULL;
-    int code = network(&v, g, "victim");
-    if (!code) code = network(&s, g, "student");
+    int code = golden_network(&v, g, "victim");
+    if (!code) code = golden_network(&s, g, "student");
     if (code) return code;
     const struct ini_options o = ini_options(g);
     size_t n = 0;
-    int *y = integers(g, "id_labels", &n);
-    float *id = images(g, "id_images", n * shape_size(v->input)), *ood = images(g, "ood_images", n * shape_size(v->input));
+    int *y = golden_integers(g, "id_labels", &n);
+    float *id = golden_images(g, "id_images", n * shape_size(v->input)), *ood = golden_images(g, "ood_images", n * shape_size(v->input));
     float *grad = mem_new(v->params, sizeof *grad);
     struct ini_step *step = ini_step_new(v, s, &o, (int)n);
     double loss[INI_TERMS];
@@ -240,7 +225,7 @@ static int case_ini(struct golden *g)
         if (o.weight[t] == 0) continue;
         const float value = (float)loss[t];
         snprintf(name, sizeof name, "expect.loss.%s", term[t]);
-        compare(g, name, &value, 1);
+        golden_compare(g, name, &value, 1);
         memset(grad, 0, v->params * sizeof *grad);
         ini_step_gradient(step, (enum ini_term)t, grad);
         snprintf(name, sizeof name, "expect.grad.%s", term[t]);
@@ -248,7 +233,7 @@ static int case_ini(struct golden *g)
     }
     memset(grad, 0, v->params * sizeof *grad);
     ini_step_merge(step, NULL, grad);
-    const double clip = meta_number(g, "clip", 0);
+    const double clip = golden_number(g, "clip", 0);
     if (clip > 0) optim_clip(v->params, grad, clip);
     compare_block(g, o.pcgrad ? "expect.pcgrad" : "expect.total", v, grad);
     ini_step_free(step);
@@ -264,7 +249,7 @@ static int case_ini(struct golden *g)
 /* Soft targets of a filled file: softmax(2 fill("targets", image kind)). */
 static float *targets(const struct golden *g, size_t n)
 {
-    float *q = floats(g, "targets", NULL);
+    float *q = golden_floats(g, "targets", NULL);
     if (q || !g->filled) return q;
     q = mem_new(n * 10, sizeof *q);
     fill_images(g, "targets", n * 10, 2, q);
@@ -275,14 +260,14 @@ static float *targets(const struct golden *g, size_t n)
 static int case_train(struct golden *g)
 {
     struct model *m = NULL;
-    int code = network(&m, g, "net");
+    int code = golden_network(&m, g, "net");
     if (code) return code;
     size_t n = 0;
-    const int batch = (int)meta_number(g, "batch", 1), steps = (int)meta_number(g, "steps", 1), soft = is(g, "loss", "ce", "kl");
-    const struct optim o = {.lr = meta_number(g, "lr", 0.1), .momentum = meta_number(g, "momentum", 0), .weight_decay = meta_number(g, "weight_decay", 0)};
-    int *y = integers(g, "labels", &n);
+    const int batch = (int)golden_number(g, "batch", 1), steps = (int)golden_number(g, "steps", 1), soft = is(g, "loss", "ce", "kl");
+    const struct optim o = {.lr = golden_number(g, "lr", 0.1), .momentum = golden_number(g, "momentum", 0), .weight_decay = golden_number(g, "weight_decay", 0)};
+    int *y = golden_integers(g, "labels", &n);
     const size_t d = shape_size(m->input);
-    float *x = images(g, "images", n * d), *q = soft ? targets(g, n) : NULL;
+    float *x = golden_images(g, "images", n * d), *q = soft ? targets(g, n) : NULL;
     float *grad = mem_new(m->params, sizeof *grad), *v = mem_new(m->params, sizeof *v), *dz = mem_new((size_t)batch * 10, sizeof *dz);
     float *loss = mem_new((size_t)steps, sizeof *loss);
     struct tape *t = tape_new(m, batch, TAPE_BACKWARD);
@@ -294,10 +279,10 @@ static int case_train(struct golden *g)
         model_backward(m, t, dz, grad, NULL);
         optim_step(&o, o.lr, m->params, m->w, grad, v);
     }
-    compare(g, "expect.loss", loss, (size_t)steps);
+    golden_compare(g, "expect.loss", loss, (size_t)steps);
     compare_block(g, "expect.net", m, NULL);
     tape_train(t, NULL);
-    compare(g, "expect.logits", model_forward(m, t, x, batch), (size_t)batch * 10);
+    golden_compare(g, "expect.logits", model_forward(m, t, x, batch), (size_t)batch * 10);
     tape_free(t);
     model_free(m);
     mem_free(y);
@@ -313,13 +298,13 @@ static int case_train(struct golden *g)
 static int case_jbda(struct golden *g)
 {
     struct model *m = NULL;
-    int code = network(&m, g, "net");
+    int code = golden_network(&m, g, "net");
     if (code) return code;
     size_t n = 0, channels = (size_t)m->input.c;
-    int *y = integers(g, "labels", &n);
+    int *y = golden_integers(g, "labels", &n);
     const size_t d = shape_size(m->input), plane = d / channels;
-    float *x = floats(g, "images", NULL), *dz = mem_new(n * 10, sizeof *dz), *dx = mem_new(n * d, sizeof *dx);
-    float *mean = floats(g, "mean", NULL), *std = floats(g, "std", NULL), *moved = mem_new(n * d, sizeof *moved);
+    float *x = golden_floats(g, "images", NULL), *dz = mem_new(n * 10, sizeof *dz), *dx = mem_new(n * d, sizeof *dx);
+    float *mean = golden_floats(g, "mean", NULL), *std = golden_floats(g, "std", NULL), *moved = mem_new(n * d, sizeof *moved);
     if (!x) {
         const int rgb = channels == 3;
         const float m3[] = {0.4914f, 0.4822f, 0.4465f}, s3[] = {0.2023f, 0.1994f, 0.2010f}, m1[] = {0.1307f}, s1[] = {0.3081f};
@@ -336,11 +321,11 @@ static int case_jbda(struct golden *g)
     for (size_t c = 0; c < channels; c++) {
         low[c] = (0 - mean[c]) / std[c];
         high[c] = (1 - mean[c]) / std[c];
-        step[c] = (float)meta_number(g, "lambda", 0.1);
+        step[c] = (float)golden_number(g, "lambda", 0.1);
     }
     jbda_step(m, t, JBDA_LOGIT_UP, x, y, (int)n, step, NULL, NULL, low, high, dz, dx, moved);
-    compare(g, "expect.input_gradient", dx, n * d);
-    compare(g, "expect.augmented", moved, n * d);
+    golden_compare(g, "expect.input_gradient", dx, n * d);
+    golden_compare(g, "expect.augmented", moved, n * d);
     tape_free(t);
     model_free(m);
     mem_free(y);
@@ -353,63 +338,11 @@ static int case_jbda(struct golden *g)
     return OK;
 }
 
-static void mad_answers(struct golden *g, const char *star_name, const char *answer, enum mad_oracle oracle, const float *y, const float *p, size_t n, int k)
-{
-    float *star = mem_new(n * (size_t)k, sizeof *star), *q = mem_new(n * (size_t)k, sizeof *q);
-    for (size_t i = 0; i < n; i++) mad_star(&(struct mad_objective){k, 0, p + i * (size_t)k, y + i * (size_t)k, NULL}, oracle, 0, star + i * (size_t)k);
-    compare(g, star_name, star, n * (size_t)k);
-    for (int t = 0; t < g->f->n; t++) { /* expect.mad.l1.0.5: every ball and radius that the file has */
-        const char *name = g->f->tensor[t].name;
-        char ball[3];
-        double epsilon;
-        if (strncmp(name, answer, strlen(answer)) || sscanf(name + strlen(answer), ".%2[l12].%lf", ball, &epsilon) != 2) continue;
-        for (size_t i = 0; i < n; i++)
-            mad_mix(k, y + i * (size_t)k, star + i * (size_t)k, epsilon, strcmp(ball, "l2") ? MAD_L1 : MAD_L2, q + i * (size_t)k);
-        compare(g, name, q, n * (size_t)k);
-    }
-    mem_free(star);
-    mem_free(q);
-}
-
-static int case_mad(struct golden *g)
-{
-    size_t count = 0;
-    float *y = floats(g, "posteriors", &count), *p = floats(g, "proxy_posteriors", NULL);
-    const int k = (int)safetensors_find(g->f, "posteriors")->dim[1];
-    mad_answers(g, "expect.ystar", "expect.mad", MAD_EXTREME, y, p, count / (size_t)k, k);
-    mad_answers(g, "expect.ystar_argmax", "expect.mad_argmax", MAD_ARGMAX, y, p, count / (size_t)k, k);
-    mem_free(y);
-    mem_free(p);
-    return OK;
-}
-
-static int case_reverse_sigmoid(struct golden *g)
-{
-    size_t count = 0;
-    float *y = floats(g, "posteriors", &count), *q = mem_new(count, sizeof *q);
-    const int k = (int)safetensors_find(g->f, "posteriors")->dim[1];
-    int code = OK;
-    for (int t = 0; t < g->f->n && !code; t++) {
-        double beta, gamma;
-        char chain[96];
-        struct defense *d;
-        if (sscanf(g->f->tensor[t].name, "expect.beta%lf.gamma%lf", &beta, &gamma) != 2) continue;
-        snprintf(chain, sizeof chain, "reverse-sigmoid:beta=%.9g:gamma=%.9g", beta, gamma);
-        if ((code = defense_parse(&d, chain)) || (code = defense_open(d, &(struct defense_env){0}))) break;
-        code = defense_answer(d, NULL, y, q, (int)(count / (size_t)k), k);
-        compare(g, g->f->tensor[t].name, q, count);
-        defense_free(d);
-    }
-    mem_free(y);
-    mem_free(q);
-    return code;
-}
-
 /* ---- files --------------------------------------------------------------------------------------------- */
 
 static double tolerance(const struct golden *g, const char *name)
 {
-    const int lenet = strncmp(meta(g, "model", "lenet5"), "lenet5", 6) == 0;
+    const int lenet = strncmp(golden_meta(g, "model", "lenet5"), "lenet5", 6) == 0;
     return lenet || strncmp(name, "expect.loss.", 12) == 0 ? 1e-4 : 2e-2;
 }
 
@@ -439,22 +372,23 @@ static int check_file(const char *dir, const char *name)
     static const struct {
         const char *name;
         int (*run)(struct golden *g);
-    } cases[] = {{"ini", case_ini}, {"train", case_train}, {"jbda", case_jbda}, {"mad", case_mad}, {"reverse_sigmoid", case_reverse_sigmoid}};
+    } cases[] = {{"ini", case_ini}, {"train", case_train}, {"jbda", case_jbda}, {"mad", golden_mad}, {"reverse_sigmoid", golden_reverse_sigmoid},
+                 {"noise", golden_noise}, {"modelguard_w", golden_modelguard_w}, {"grad2", golden_grad2}, {"am", golden_am}, {"edm", golden_edm}};
     struct golden *g = mem_new(1, sizeof *g);
     char *path = mem_print("%s/%s", dir, name);
     int failed = 1, code = safetensors_read(&g->f, path);
     const struct arch *arch;
     g->name = name;
     if (code) goto out;
-    const char *model = meta(g, "model", "lenet5");
+    const char *model = golden_meta(g, "model", "lenet5");
     if (strcmp(model, "lenet5c") && arch_find(&arch, model)) {
         printf("%s skipped: network %s is not in this build\n", name, model);
         failed = -1;
         goto out;
     }
     g->filled = safetensors_meta(g->f, "fill.seed") != NULL;
-    g->seed = g->filled ? strtoull(meta(g, "fill.seed", "0"), NULL, 10) : 0;
-    code = err_set(ERR_FORMAT, "%s: unknown case '%s'", name, meta(g, "case", ""));
+    g->seed = g->filled ? strtoull(golden_meta(g, "fill.seed", "0"), NULL, 10) : 0;
+    code = err_set(ERR_FORMAT, "%s: unknown case '%s'", name, golden_meta(g, "case", ""));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (is(g, "case", "", cases[i].name)) code = cases[i].run(g);
     if (!code) failed = judge(g);

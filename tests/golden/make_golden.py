@@ -56,9 +56,26 @@ mad: posteriors y, a proxy's posteriors p and last features h. expect.ystar: the
     expect.mad.l1.EPS, .l2.EPS (and mad_argmax): (1 - a) y + a ystar, a = min(1, EPS / |y - ystar|) in that norm.
 
 reverse_sigmoid: posteriors y. expect.betaB.gammaG: max(0, y - B (sigmoid(G log(y / (1 - y))) - 1/2)), divided by its sum.
+
+noise: posteriors y, raw noise `delta`. expect.lN.R: sigmoid(logit(y) + d), divided by its sum, d the point of the ball
+    |d|_N <= R nearest to delta.
+
+modelguard_w: posteriors y. expect.epsE: the q that minimises sum_k q_k log(y_k + 1e-6), q on the simplex, |q - y|_1 <= E,
+    q_top - q_k >= 1e-4, by trying every vertex of the programme.
+
+grad2: eval mode, network `net`, images, posteriors y. expect.gain.DIRECTION: c_k = <grad log p_k, z> by the Jacobian of
+    log p, minus its row mean; z all-ones, max-norm (the parameters) or min-inner-product (minus sum_k y_k grad log p_k).
+    expect.answer.DIRECTION: the q that maximises sum_k q_k c_k, q on the simplex, |q - y|_1 <= `epsilon`.
+
+am: logits z, labels. expect.loss: mean of -log(1 - softmax(z)_label + 1e-7), expect.slope its gradient in z; posteriors y,
+    misinformation f. expect.tauT.nuN: (1 - a) y + a f, a = sigmoid(N (T - max y)).
+
+edm: logits z.A [rows][K] of each member. expect.loss: mean over rows of log sum_{a<b} exp(cos(f_a, f_b)), f = softmax(z);
+    expect.slope.A its gradient in z.A.
 """
 import argparse
 import fnmatch
+import itertools
 import json
 import os
 import struct
@@ -430,6 +447,124 @@ def case_reverse_sigmoid(seed, dtype, rows, settings=((1.0, 0.1), (0.21, 0.2), (
     return tensors, dict(case="reverse_sigmoid"), ""
 
 
+# ---- noise, ModelGuard-W, GRAD2, AM, EDM ------------------------------------------------------------------------------
+
+def case_noise(seed, dtype, rows, settings=((1, 0.5), (1, 3.0), (2, 0.4), (2, 2.0))):
+    y = (3 * draw(seed, "posteriors", (rows, CLASSES), "image")).softmax(1).clamp(1e-6, 1 - 1e-6).float().double()
+    delta = (1.5 * draw(seed, "delta", (rows, CLASSES), "image")).float().double()
+    tensors = {"posteriors": y, "delta": delta}
+    for order, radius in settings:
+        low, high = torch.zeros(rows, 1, dtype=torch.float64), delta.abs().amax(1, keepdim=True)
+        for _ in range(200):  # L1: shrink every entry by the threshold that leaves just the radius
+            t = (low + high) / 2
+            long = (delta.abs() - t).clamp(min=0).sum(1, keepdim=True) > radius
+            low, high = torch.where(long, t, low), torch.where(long, high, t)
+        size = delta.norm(p=order, dim=1, keepdim=True)
+        near = delta.sign() * (delta.abs() - high).clamp(min=0) if order == 1 else delta * radius / size
+        q = torch.sigmoid(torch.logit(y) + torch.where(size > radius, near, delta))
+        tensors[f"expect.l{order}.{radius}"] = q / q.sum(1, keepdim=True)
+    return tensors, dict(case="noise"), ""
+
+
+def best_vertex(y, epsilon, margin=1e-4):
+    """The solution of ModelGuard-W's programme in u, v >= 0, q = y + u - v; None where it is not the only one."""
+    K, top = y.size, int(y.argmax())
+    eye, zero = np.eye(K), np.zeros((K, K))
+    lead = eye[[top] * K] - eye
+    lead = np.delete(lead, top, 0)
+    A = np.vstack([-np.ones((1, 2 * K)), np.hstack([eye, -eye]), np.hstack([lead, -lead]), np.hstack([eye, zero]), np.hstack([zero, eye])])
+    b = np.concatenate([[-epsilon], -y, margin - lead @ y, np.zeros(2 * K)])  # A (u, v) >= b
+    sum_zero = np.concatenate([np.ones(K), -np.ones(K)])
+    tight = np.array(list(itertools.combinations(range(len(b)), 2 * K - 1)))
+    M = np.concatenate([A[tight], np.broadcast_to(sum_zero, (len(tight), 1, 2 * K))], 1)
+    solvable = np.abs(np.linalg.det(M)) > 1e-9
+    M, right = M[solvable], np.concatenate([b[tight[solvable]], np.zeros((int(solvable.sum()), 1))], 1)
+    x = np.linalg.solve(M, right[:, :, None])[:, :, 0]
+    x = x[(x @ A.T >= b - 1e-10).all(1)]
+    q = y + x[:, :K] - x[:, K:]
+    value = q @ np.log(y + 1e-6)
+    found = q[value < value.min() + 1e-6]
+    return found[0] if np.abs(found - found[0]).max() < 1e-5 else None
+
+
+def case_modelguard_w(seed, dtype, rows, classes=4, radii=(0.1, 0.4, 1.0, 1.6)):
+    posteriors = (2 * draw(seed, "posteriors", (4 * rows, classes), "image")).softmax(1).float().double()
+    kept, answers = [], []
+    for y in posteriors:
+        second, first = y.sort().values[-2:]
+        stars = [best_vertex((y / y.sum()).numpy(), e) for e in radii] if first - second > 1e-3 else [None]
+        if len(kept) < rows and all(star is not None for star in stars):
+            kept.append(y)
+            answers.append([torch.from_numpy(star) for star in stars])
+    if len(kept) < rows:
+        raise Unclear("too few posteriors with one best answer")
+    tensors = {"posteriors": torch.stack(kept)}
+    for i, epsilon in enumerate(radii):
+        tensors[f"expect.eps{epsilon}"] = torch.stack([a[i] for a in answers])
+    return tensors, dict(case="modelguard_w"), ""
+
+
+def redirected(y, c, epsilon):
+    """GRAD2's answer: mass goes to the best class, from the worst ones in order, until the ball is full."""
+    q, left = y.clone(), epsilon / 2
+    best_class = int(c.argmax())
+    for k in c.argsort().tolist():
+        if k == best_class:
+            break
+        step = min(left, float(q[k]))
+        q[k] -= step
+        q[best_class] += step
+        left -= step
+    return q
+
+
+def case_grad2(seed, dtype, model, batch, epsilon):
+    net = network(model, "net", seed, dtype).eval()
+    x = draw(seed, "images", (batch, *IMAGE[model]), "image").to(dtype)
+    y = (2 * draw(seed, "posteriors", (batch, CLASSES), "image")).softmax(1).float().to(dtype)
+    parameters = list(net.parameters())
+    directions = {"all-ones": None, "max-norm": flat(parameters).detach(), "min-inner-product": None}
+    tensors = {"posteriors": y}
+    for name, z in directions.items():
+        gains, answers = [], []
+        for image, row in zip(x, y):
+            log_p = net(image[None]).log_softmax(1)[0]
+            J = torch.stack([flat(torch.autograd.grad(v, parameters, retain_graph=True)) for v in log_p])
+            own = -(row @ J) if name == "min-inner-product" else torch.ones(J.shape[1], dtype=dtype) if z is None else z
+            c = J @ own
+            if (c.sort().values.diff() < 1e-4 * c.abs().max()).any():
+                raise Unclear("two classes gain the same")
+            gains.append(c - c.mean())
+            answers.append(redirected(row, c, epsilon))
+        tensors[f"expect.gain.{name}"], tensors[f"expect.answer.{name}"] = torch.stack(gains), torch.stack(answers)
+    return tensors, dict(case="grad2", model=model, batch=batch, epsilon=epsilon), ""
+
+
+def case_am(seed, dtype, rows, settings=((0.9, 5.0), (0.5, 20.0), (0.7, 1000.0))):
+    z = (3 * draw(seed, "logits", (rows, CLASSES), "image")).float().double().requires_grad_()
+    labels = draw_labels(seed, "labels", rows)
+    labels[0] = int(z[0].argmax())
+    loss = -(1 - z.softmax(1).gather(1, labels[:, None]) + 1e-7).log().mean()
+    y, f = ((k * draw(seed, name, (rows, CLASSES), "image")).softmax(1).float().double() for k, name in ((4, "posteriors"), (2, "misinformation")))
+    tensors = {"logits": z.detach(), "labels": labels, "posteriors": y, "misinformation": f, "expect.loss": loss.detach().reshape(1),
+               "expect.slope": torch.autograd.grad(loss, z)[0]}
+    for tau, nu in settings:
+        a = torch.sigmoid(nu * (tau - y.amax(1, keepdim=True)))
+        tensors[f"expect.tau{tau}.nu{nu}"] = (1 - a) * y + a * f
+    return tensors, dict(case="am"), ""
+
+
+def case_edm(seed, dtype, rows, members):
+    z = [(2 * draw(seed, f"z.{a}", (rows, CLASSES), "image")).float().double().requires_grad_() for a in range(members)]
+    f = [v.softmax(1) for v in z]
+    cosines = [F.cosine_similarity(a, b, dim=1) for a, b in itertools.combinations(f, 2)]
+    loss = torch.stack(cosines).logsumexp(0).mean()
+    tensors = {f"z.{a}": v.detach() for a, v in enumerate(z)}
+    tensors["expect.loss"] = loss.detach().reshape(1)
+    tensors.update({f"expect.slope.{a}": g for a, g in enumerate(torch.autograd.grad(loss, z))})
+    return tensors, dict(case="edm", members=members), ""
+
+
 # ---- the files --------------------------------------------------------------------------------------------------------
 
 SGD = dict(batch=5, steps=3, lr=0.05, momentum=0.8, weight_decay=1e-3)
@@ -454,6 +589,11 @@ FILES = {
     "mad": (case_mad, dict(classes=10, images=13)),
     "mad_k7": (case_mad, dict(classes=7, images=17)),
     "reverse_sigmoid": (case_reverse_sigmoid, dict(rows=19)),
+    "noise": (case_noise, dict(rows=11)),
+    "modelguard_w": (case_modelguard_w, dict(rows=9)),
+    "grad2_lenet5": (case_grad2, dict(model="lenet5", batch=4, epsilon=0.7)),
+    "am": (case_am, dict(rows=9)),
+    "edm": (case_edm, dict(rows=7, members=5)),
 }
 
 
