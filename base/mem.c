@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -72,4 +73,10 @@ void mem_peak_reset(void)
     if (!f) return;
     fputs("5", f);
     fclose(f);
+}
+
+double mem_live_mb(void)
+{
+    const struct mallinfo2 m = mallinfo2();
+    return (double)(m.uordblks + m.hblkhd) / (1 << 20);
 }

@@ -19,6 +19,9 @@ char *mem_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The process's peak resident memory, in MiB. */
 double mem_peak_mb(void);
 
+/* Memory that is allocated now, in MiB; where the system does not say: 0. */
+double mem_live_mb(void);
+
 /* Starts mem_peak_mb anew where the system allows it (Linux: /proc/self/clear_refs). */
 void mem_peak_reset(void);
 

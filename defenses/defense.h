@@ -45,6 +45,7 @@ struct defense_ops {
     const struct preset *presets; /* (optional) ends with PRESET_END */
     const char *work;             /* (optional) what a query costs beside the victim's pass, in words; NULL: a few operations a class */
     const char *serving;          /* (optional) the options that fit does not read, "tau nu": they need no new victim */
+    int replaces;                 /* its answers do not use the victim's: whoever serves it needs no pass of the victim */
     int needs_ood;                /* cannot work without outliers */
 
     void (*traits)(struct defense_traits *out, const struct spec *opt); /* (optional) *out is zero before: it promises nothing */

@@ -288,5 +288,5 @@ extern const struct defense_ops defense_edm;
 const struct defense_ops defense_edm = {.name = "edm", .about = "ensemble of diverse models: a hash of the image says which member answers, in the victim's place",
     .formula = "q = f_a(x),  a = (m class + floor((M conf - 1) m / (M - 1))) mod N;  f trained with CE + lambda log sum exp cos(f_a, f_b)",
     .paper = "Kariyappa, Prakash, Qureshi, Protecting DNNs from Theft using an Ensemble of Diverse Models, ICLR 2021",
-    .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .needs_ood = 1,
+    .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .needs_ood = 1, .replaces = 1,
     .open = open, .answer = answer, .cost = cost, .close = close};

@@ -7,6 +7,7 @@
 
 int cmd_run(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_cost(int argc, char **argv);
 int cmd_train(int argc, char **argv);
 int cmd_steal(int argc, char **argv);
 int cmd_eval(int argc, char **argv);

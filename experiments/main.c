@@ -19,6 +19,7 @@ static const struct {
 } verb[] = {
     {"run", cmd_run, "run a sweep: train victims, attack them, write the table, draw the plots"},
     {"report", cmd_report, "redraw tables and plots from a results folder's CSV files"},
+    {"cost", cmd_cost, "what the defenses of a sweep cost: passes, memory, latency"},
     {"train", cmd_train, "train one victim and write its checkpoint"},
     {"steal", cmd_steal, "attack one victim's checkpoint and write the clone's"},
     {"eval", cmd_eval, "accuracy of a checkpoint on a data set"},

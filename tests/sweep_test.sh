@@ -82,6 +82,16 @@ run whole
 numbers "$dir/whole/results.csv" >"$dir/b"
 check "a torn last line: that cell runs again" 'grep -q "1 computed" "$dir/whole.log" && cmp "$dir/a" "$dir/b"'
 
+# ---- what the defenses cost
+"$HEIST" cost "$dir/s.ini" --out "$dir/cost" --cache "$dir/whole.cache" --set mad.jacobian="0 1" >"$dir/cost.txt" 2>/dev/null
+check "cost measures" "[ $? = 0 ]"
+passes() { awk -F, -v want="$1" '$3 ~ want { print $5, $6, $7 }' "$dir/cost/cost.csv" | sort -u | tr '\n' ' '; }
+check "a row a defense" '[ "$(wc -l <"$dir/cost/cost.csv")" = 6 ]'
+check "ini asks nothing more" '[ "$(passes "^ini")" = "0 0 0 " ]'
+check "mad asks its surrogate once" '[ "$(passes "^mad.*jacobian=0")" = "1 0 0 " ]'
+check "and as published once a class more" '[ "$(passes "^mad.*jacobian=1")" = "1 10 0 " ]'
+check "cost draws its figure" '[ -s "$dir/cost/plots/cost.svg" ] && grep -q "^mad jacobian=1" "$dir/cost.txt"'
+
 # ---- bad input: one line, non-zero, nothing lost
 refused() { # WHAT PATTERN COMMAND...
     what=$1 pattern=$2
@@ -147,7 +157,7 @@ check "and writes logits" '[ -s "$dir/l.safetensors" ]'
 "$HEIST" steal "$dir/v.safetensors" --attack knockoff:budget=300:epochs=2 --pool fashion-mnist --defense mad --label hard --out "$dir/c.safetensors" >"$dir/steal.txt" 2>/dev/null
 check "steal counts its queries" 'grep -q "queries 300 (300 distinct)" "$dir/steal.txt"'
 check "and writes the clone" '"$HEIST" eval "$dir/c.safetensors" --dataset mnist'
-for verb in run report train steal eval list show data doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
+for verb in run report cost train steal eval list show data doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
 check "doctor finds nothing wrong" '"$HEIST" doctor'
 check "bench prints JSON" '"$HEIST" bench --task infer --runs 3 --json | grep -q "\"ms\":"'
 
