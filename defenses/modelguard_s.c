@@ -83,7 +83,7 @@ static int answer(void *state, const float *x, const float *p, float *q, int n, 
 
 extern const struct defense_ops defense_modelguard_s;
 const struct defense_ops defense_modelguard_s = {.name = "modelguard-s",
-    .about = "ModelGuard-S: answers quantised by a codebook a class (stateful: depends on the order of queries, grows with them)",
+    .about = "ModelGuard-S: answers quantised by a codebook a class; depends on the order of queries, and grows with them",
     .formula = "q = the first c in the book of argmax(y) with |c - y|_1 <= epsilon, else y, which joins the book",
     .paper = "Tang et al., ModelGuard: Information-Theoretic Defense Against Model Extraction Attacks, USENIX Security 2024",
-    .options = options, .presets = presets, .traits = traits, .open = open, .answer = answer, .close = close};
+    .work = "a walk through a codebook, which grows", .options = options, .presets = presets, .traits = traits, .open = open, .answer = answer, .close = close};

@@ -201,4 +201,4 @@ extern const struct defense_ops defense_modelguard_w;
 const struct defense_ops defense_modelguard_w = {.name = "modelguard-w", .about = "ModelGuard-W: the least likely answer in a ball that keeps the argmax",
     .formula = "q = argmin_q sum_k q_k log(y_k + 1e-6),  |q - y|_1 <= epsilon,  q_top - q_k >= margin",
     .paper = "Tang et al., ModelGuard: Information-Theoretic Defense Against Model Extraction Attacks, USENIX Security 2024",
-    .options = options, .presets = presets, .traits = traits, .open = open, .answer = answer, .close = mem_free};
+    .work = "a search of some microseconds", .options = options, .presets = presets, .traits = traits, .open = open, .answer = answer, .close = mem_free};

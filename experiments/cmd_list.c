@@ -27,6 +27,27 @@ static void list_defenses(void)
     for (int i = 0; i < defense_count(); i++) printf("  %-16s %s\n", defense_at(i)->name, defense_at(i)->about);
 }
 
+/* The table of the README: tests/readme_test.sh compares. */
+static int defenses_markdown(void)
+{
+    printf("| defense | what it does | a query costs beside the victim | promises with its defaults | paper |\n|---|---|---|---|---|\n");
+    for (int i = 0; i < defense_count(); i++) {
+        const struct defense_ops *d = defense_at(i);
+        struct defense *one = NULL;
+        int code = defense_parse(&one, d->name);
+        if (code) return code;
+        const struct defense_traits *t = &one->link[0].traits;
+        char ball[48] = "";
+        if (!d->answer) snprintf(ball, sizeof ball, "moves nothing");
+        else if (t->norm) snprintf(ball, sizeof ball, "moves at most %g (L%d)", t->radius, t->norm);
+        const char *argmax = d->answer && t->argmax ? "argmax stays" : "";
+        printf("| `%s` | %s%s | %s | %s%s%s%s | %s |\n", d->name, d->about, d->needs_ood ? "; needs `ood`" : "", d->work ? d->work : d->answer ? "a few operations a class" : "nothing",
+               ball, *ball && *argmax ? ", " : "", argmax, t->stateful ? "; stateful" : "", d->paper ? d->paper : "");
+        defense_free(one);
+    }
+    return OK;
+}
+
 static void list_datasets(void)
 {
     data_list(stdout);
@@ -67,9 +88,14 @@ enum { KINDS = 5 };
 
 int cmd_list(int argc, char **argv)
 {
-    struct cmd c = {.usage = "list [attacks|defenses|datasets|models|layers]", .about = "Lists what this build knows.", .most = 1};
+    const char *markdown = NULL;
+    const struct cmd_flag flags[] = {{"--markdown", NULL, "the defenses as a Markdown table (README.md)", &markdown, 0, NULL}, CMD_END};
+    struct cmd c = {.usage = "list [attacks|defenses|datasets|models|layers]", .about = "Lists what this build knows.", .flags = flags, .most = 1};
     int code = cmd_parse(&c, argc, argv), found = 0;
     if (code) return cmd_exit("list", code);
+    if (markdown && (!c.words || strcmp(c.word[0], "defenses")))
+        return cmd_exit("list", err_set(ERR_OPTION, "--markdown: found %s, expected it with 'defenses'", c.words ? c.word[0] : "no kind"));
+    if (markdown) return cmd_exit("list", defenses_markdown());
     for (int i = 0; i < KINDS; i++) {
         if (c.words && strcmp(c.word[0], kinds[i])) continue;
         if (!c.words) printf("%s%s\n", i ? "\n" : "", kinds[i]);
@@ -146,6 +172,7 @@ static int show_defense(const char *name)
     printf("%s: %s\n", d->name, d->about);
     if (d->paper) printf("%s\n", d->paper);
     printf("\n  %s\n\n", d->formula);
+    printf("cost: %s (heist cost measures it)\n", d->work ? d->work : d->answer ? "a few operations a class" : "nothing");
     if (d->fit) printf("trains the victim itself\n");
     if (d->needs_ood) printf("needs an OOD set (ood = ...)\n");
     if ((code = print_traits(name))) return code;
