@@ -118,19 +118,25 @@ static struct frame frame_dy(const struct layer *l)
     return frame_of(l->out, y > x ? y : x);
 }
 
-/* x [group][c][h][w][lanes] in its frame: copied into `to`, or x itself where the frame adds nothing. */
-static const float *framed(const struct frame *f, int groups, const float *x, float *to)
+/* x [group][c][h][w][lanes] in its frame: copied into `to`, or x itself where the frame adds nothing. above: the rows above
+ * and below the content are written too (the kernel does not look at them, the gradient of the weights does). */
+static const float *framed(const struct frame *f, int groups, const float *x, int above, float *to)
 {
     if (f->border == 0) return x;
-    const int h = f->real_h, w = f->real_w;
+    const size_t row = (size_t)f->w * MAPS, side = (size_t)f->border * MAPS, real = (size_t)f->real_w * MAPS;
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < groups * f->c; a++) {
-        float *plane = to + (size_t)a * (size_t)(f->h * f->w) * MAPS;
-        const float *from = x + (size_t)a * (size_t)(h * w) * MAPS;
-        for (int i = 0; i < f->h * f->w * MAPS; i++) plane[i] = 0;
-        for (int y = 0; y < h; y++) {
-            float *at = plane + ((f->border + y) * f->w + f->border) * MAPS;
-            for (int i = 0; i < w * MAPS; i++) at[i] = from[y * w * MAPS + i];
+        float *plane = to + (size_t)a * (size_t)f->h * row;
+        const float *from = x + (size_t)a * (size_t)f->real_h * real;
+        for (int y = 0; y < f->h; y++, plane += row) {
+            if (y < f->border || y >= f->border + f->real_h) {
+                if (above) memset(plane, 0, row * sizeof *plane);
+                continue;
+            }
+            memset(plane, 0, side * sizeof *plane);
+            memcpy(plane + side, from, real * sizeof *plane);
+            memset(plane + side + real, 0, side * sizeof *plane);
+            from += real;
         }
     }
     return to;
@@ -149,6 +155,12 @@ static size_t scratch(const struct layer *l, int n)
 }
 
 /* ---- the kernel ------------------------------------------------------------------------------- */
+
+#ifdef LAYER_SIMD_naive
+enum { ROWS_ABOVE = 1 };
+#else
+enum { ROWS_ABOVE = 0 }; /* taps() leaves them out */
+#endif
 
 /* What one call of the kernel computes: h x w pixels of out [groups][oc][oh][ow][lanes] from x in frame f and
  * w [oc][f.c][kh][kw]. Pixel (y, x) stands at (oy + y * step, ox + x * step) of out; its kernel begins at
@@ -197,7 +209,7 @@ static void convolve(const struct job *j, int groups)
 
 #else
 
-enum { OB = 4, XT = 4 }; /* the largest tile: 16 sums, 4 pixels and a weight in registers */
+enum { OB = VL == 16 ? 6 : 3, XT = 4 }; /* the largest tile: OB * XT sums, XT pixels and a weight in registers */
 
 /* The taps [*from, *to) of a kernel whose outputs stand at first .. last that touch the content of the frame. */
 static void taps(int first, int last, int k, int border, int real, int *from, int *to)
@@ -233,13 +245,30 @@ INLINE void tile(const int ob, const int xt, const struct job *j, const float *w
         }
 }
 
+/* xt pixels of a row from pixel q on; their taps touch the content at columns [*from, *to) of the kernel. */
+static void columns(const struct job *j, int q, int xt, int *from, int *to)
+{
+    taps(j->fx + q * j->stride, j->fx + (q + xt - 1) * j->stride, j->kw, j->f.border, j->f.real_w, from, to);
+}
+
+/* Pixels of the next tile. Beside a wide border two narrow tiles have fewer taps that see zeros. */
+static int tile_width(const struct job *j, int q)
+{
+    int a0, a1, b0, b1, c0, c1;
+    if (j->w - q < XT) return j->w - q >= 2 ? 2 : 1;
+    columns(j, q, XT, &a0, &a1);
+    columns(j, q, 2, &b0, &b1);
+    columns(j, q + 2, 2, &c0, &c1);
+    return b1 - b0 + c1 - c0 < 2 * (a1 - a0) ? 2 : XT;
+}
+
 INLINE void row(const int ob, const struct job *j, const float *w, const float *bias, const float *x, float *out, int y)
 {
-    int ky0, ky1, kx0, kx1;
+    int ky0, ky1, kx0, kx1, xt;
     taps(j->fy + y * j->stride, j->fy + y * j->stride, j->kh, j->f.border, j->f.real_h, &ky0, &ky1);
-    for (int q = 0; q < j->w;) {
-        const int xt = j->w - q >= XT ? XT : j->w - q >= 2 ? 2 : 1;
-        taps(j->fx + q * j->stride, j->fx + (q + xt - 1) * j->stride, j->kw, j->f.border, j->f.real_w, &kx0, &kx1);
+    for (int q = 0; q < j->w; q += xt) {
+        xt = tile_width(j, q);
+        columns(j, q, xt, &kx0, &kx1);
         for (int t = 0; t < MAPS; t += VL) {
             const float *from = x + q * j->stride * MAPS + t;
             float *to = out + q * j->step * MAPS + t;
@@ -247,19 +276,18 @@ INLINE void row(const int ob, const struct job *j, const float *w, const float *
             else if (xt == 2) tile(ob, 2, j, w, bias, from, to, ky0, ky1, kx0, kx1);
             else tile(ob, 1, j, w, bias, from, to, ky0, ky1, kx0, kx1);
         }
-        q += xt;
     }
 }
 
-/* The channels come in blocks of nearly equal size, OB at most: 6 are 3 + 3. */
-static int blocks(int oc)
+/* The channels come in blocks of nearly equal size, `most` at most: 8 of 6 at most are 4 + 4. */
+static int blocks(int oc, int most)
 {
-    return (oc + OB - 1) / OB;
+    return (oc + most - 1) / most;
 }
 
 static void convolve(const struct job *j, int groups)
 {
-    const int nb = blocks(j->oc);
+    const int nb = blocks(j->oc, OB);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int g = 0; g < groups; g++)
         for (int b = 0; b < nb; b++) {
@@ -268,10 +296,14 @@ static void convolve(const struct job *j, int groups)
             for (int y = 0; y < j->h; y++) {
                 const float *x = job_x(j, g, 0, y);
                 float *out = job_out(j, g, o, y);
-                if (ob == 4) row(4, j, w, bias, x, out, y);
-                else if (ob == 3) row(3, j, w, bias, x, out, y);
-                else if (ob == 2) row(2, j, w, bias, x, out, y);
-                else row(1, j, w, bias, x, out, y);
+                switch (ob) { /* constants where it is inlined */
+                case 6: row(OB < 6 ? OB : 6, j, w, bias, x, out, y); break;
+                case 5: row(OB < 5 ? OB : 5, j, w, bias, x, out, y); break;
+                case 4: row(OB < 4 ? OB : 4, j, w, bias, x, out, y); break;
+                case 3: row(3, j, w, bias, x, out, y); break;
+                case 2: row(2, j, w, bias, x, out, y); break;
+                default: row(1, j, w, bias, x, out, y);
+                }
             }
         }
 }
@@ -312,7 +344,7 @@ static void forward_with(const struct layer *l, const struct pass *p, const floa
 #endif
     struct job j = {.f = frame_x(l), .oc = l->out.c, .h = l->out.h, .w = l->out.w, .kh = o->k, .kw = o->k, .stride = o->stride,
                     .oh = l->out.h, .ow = l->out.w, .step = 1, .weight = w, .bias = b, .out = y, .add = add};
-    j.x = framed(&j.f, groups, x, p->scratch);
+    j.x = framed(&j.f, groups, x, ROWS_ABOVE, p->scratch);
     convolve(&j, groups);
 }
 
@@ -353,21 +385,26 @@ static void gradient(const struct layer *l, int groups, const struct frame *f, c
 #else
 
 enum { KX = 5, KMAX = 11 }; /* taps that are summed at once in registers; the largest kernel */
+enum { GB = VL == 16 ? 4 : 2, L1 = 24 << 10 }; /* output channels of a block; bytes of rows that are gone over for each row of the kernel */
 
-/* sum[i][kx0 + q] += over one row of pixels: ob channels of dy times kt taps of x, one register of lanes. */
-INLINE void row_gradient(const int ob, const int kt, int w, int step, const float *dy, size_t oplane, const float *x, float *sum, int taps_all)
+/* sum[i][kx0 + q] += over `rows` rows of pixels: ob channels of dy times kt taps of x, one register of lanes. */
+INLINE void rows_gradient(const int ob, const int kt, const struct layer *l, int rows, const float *dy, size_t xrow, const float *x, float *sum)
 {
-    vec s[OB][KX];
+    const struct own *o = l->own;
+    const int w = l->out.w, step = o->stride * MAPS, taps_all = o->k * o->k;
+    const size_t oplane = (size_t)(l->out.h * w) * MAPS;
+    vec s[GB][KX];
     for (int i = 0; i < ob; i++)
         for (int q = 0; q < kt; q++) s[i][q] = vec_load(sum + (i * taps_all + q) * MAPS);
-    for (int a = 0; a < w; a++, dy += MAPS, x += step) {
-        vec d[OB];
-        for (int i = 0; i < ob; i++) d[i] = vec_load(dy + (size_t)i * oplane);
-        for (int q = 0; q < kt; q++) {
-            const vec v = vec_load(x + q * MAPS);
-            for (int i = 0; i < ob; i++) s[i][q] += d[i] * v;
+    for (int y = 0; y < rows; y++, x += xrow)
+        for (int a = 0; a < w; a++, dy += MAPS) {
+            vec d[GB];
+            for (int i = 0; i < ob; i++) d[i] = vec_load(dy + (size_t)i * oplane);
+            for (int q = 0; q < kt; q++) {
+                const vec v = vec_load(x + a * step + q * MAPS);
+                for (int i = 0; i < ob; i++) s[i][q] += d[i] * v;
+            }
         }
-    }
     for (int i = 0; i < ob; i++)
         for (int q = 0; q < kt; q++) vec_store(sum + (i * taps_all + q) * MAPS, s[i][q]);
 }
@@ -375,19 +412,20 @@ INLINE void row_gradient(const int ob, const int kt, int w, int step, const floa
 INLINE void block_gradient(const int ob, const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *sum)
 {
     const struct own *o = l->own;
-    const int k = o->k, h = l->out.h, w = l->out.w, step = o->stride * MAPS;
-    const size_t oplane = (size_t)(h * w) * MAPS;
+    const int k = o->k, h = l->out.h, w = l->out.w;
+    const size_t oplane = (size_t)(h * w) * MAPS, xrow = (size_t)(o->stride * f->w) * MAPS;
+    const int fit = L1 / ((ob * w + o->stride * f->w) * MAPS * (int)sizeof(float)), most = fit > 0 ? fit : 1;
     for (int g = 0; g < groups; g++, x += frame_size(f), dy += (size_t)l->out.c * oplane)
-        for (int y = 0; y < h; y++)
+        for (int y = 0; y < h; y += most)
             for (int ky = 0; ky < k; ky++)
                 for (int kx = 0; kx < k;) {
-                    const int kt = k - kx >= 5 ? 5 : k - kx >= 3 ? 3 : 1;
+                    const int kt = k - kx >= 5 ? 5 : k - kx >= 3 ? 3 : 1, rows = h - y < most ? h - y : most;
                     for (int t = 0; t < MAPS; t += VL) {
                         const float *d = dy + y * w * MAPS + t, *v = x + ((y * o->stride + ky) * f->w + kx) * MAPS + t;
                         float *to = sum + (ky * k + kx) * MAPS + t;
-                        if (kt == 5) row_gradient(ob, 5, w, step, d, oplane, v, to, k * k);
-                        else if (kt == 3) row_gradient(ob, 3, w, step, d, oplane, v, to, k * k);
-                        else row_gradient(ob, 1, w, step, d, oplane, v, to, k * k);
+                        if (kt == 5) rows_gradient(ob, 5, l, rows, d, xrow, v, to);
+                        else if (kt == 3) rows_gradient(ob, 3, l, rows, d, xrow, v, to);
+                        else rows_gradient(ob, 1, l, rows, d, xrow, v, to);
                     }
                     kx += kt;
                 }
@@ -397,16 +435,16 @@ INLINE void block_gradient(const int ob, const struct layer *l, int groups, cons
 static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw)
 {
     const struct own *o = l->own;
-    const int nb = blocks(l->out.c), kk = o->k * o->k;
+    const int nb = blocks(l->out.c, GB), kk = o->k * o->k;
 #pragma omp parallel for schedule(static) collapse(2)
     for (int b = 0; b < nb; b++)
         for (int c = 0; c < f->c; c++) {
             const int q = l->out.c * b / nb, ob = l->out.c * (b + 1) / nb - q;
-            float sum[OB * KMAX * KMAX * MAPS] __attribute__((aligned(64)));
+            float sum[GB * KMAX * KMAX * MAPS] __attribute__((aligned(64)));
             for (int i = 0; i < ob * kk * MAPS; i++) sum[i] = 0;
             const float *d = dy + (size_t)q * (size_t)(l->out.h * l->out.w) * MAPS, *v = x + (size_t)c * (size_t)(f->h * f->w) * MAPS;
-            if (ob == 4) block_gradient(4, l, groups, f, v, d, sum);
-            else if (ob == 3) block_gradient(3, l, groups, f, v, d, sum);
+            if (ob == 4) block_gradient(GB < 4 ? GB : 4, l, groups, f, v, d, sum);
+            else if (ob == 3) block_gradient(GB < 3 ? GB : 3, l, groups, f, v, d, sum);
             else if (ob == 2) block_gradient(2, l, groups, f, v, d, sum);
             else block_gradient(1, l, groups, f, v, d, sum);
             for (int i = 0; i < ob; i++)
@@ -459,7 +497,7 @@ static void input_gradient(const struct layer *l, const struct pass *p, const fl
     const int groups = shape_groups(l->out, p->n);
     float *turned = p->scratch, *frame = p->scratch + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
     struct job j = {.f = frame_dy(l), .oc = in.c, .stride = 1, .oh = in.h, .ow = in.w, .step = o->stride, .weight = turned, .out = dx};
-    j.x = framed(&j.f, groups, dy, frame);
+    j.x = framed(&j.f, groups, dy, ROWS_ABOVE, frame);
     if (o->stride > o->k) memset(dx, 0, shape_floats(in, p->n) * sizeof *dx); /* pixels that no step reaches */
     for (j.oy = 0; j.oy < o->stride; j.oy++)
         for (j.ox = 0; j.ox < o->stride; j.ox++) {
@@ -484,7 +522,7 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
     }
 #endif
     const struct frame f = frame_x(l);
-    gradient(l, groups, &f, framed(&f, groups, p->x[0], p->scratch), dy, dw);
+    gradient(l, groups, &f, framed(&f, groups, p->x[0], 1, p->scratch), dy, dw);
 }
 
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])

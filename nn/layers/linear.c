@@ -1,12 +1,11 @@
 /* y = W x + b on vectors of features, W [out][in], 64 images a block.
  *
- * The gradients are OpenBLAS products. The forward product is our own: OpenBLAS rounds a column differently by where it
- * stands in the block, and an answer of the black box may not depend on the queries beside it. */
+ * The products are our own: the matrices of these layers are small, and OpenBLAS rounds a column by where it stands in its
+ * block, while an answer of the black box may not depend on the queries beside it. */
 #include <math.h>
 #include <string.h>
 
 #include "base/err.h"
-#include "nn/blas.h"
 #include "nn/layer.h"
 #include "nn/layers/vec.h"
 
@@ -39,66 +38,47 @@ static void init(const struct layer *l, float *w, float *stat, struct rng *r)
     if (((const struct own *)l->own)->zero_bias && l->params > 1) memset(w + l->param[1].at, 0, l->param[1].size * sizeof *w);
 }
 
-/* C [m][n] (+)= op(A) op(B): OpenBLAS, or plain loops in the naive twin. */
-static void product(enum blas_op ta, enum blas_op tb, int m, int n, int k, const float *a, int lda, const float *b, int ldb,
-                    float beta, float *c, int ldc)
-{
-#ifdef LAYER_SIMD_naive
-    for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            double s = 0;
-            for (int q = 0; q < k; q++)
-                s += (double)(ta == BLAS_TRANSPOSE ? a[q * lda + i] : a[i * lda + q]) *
-                     (double)(tb == BLAS_TRANSPOSE ? b[j * ldb + q] : b[q * ldb + j]);
-            c[i * ldc + j] = (float)s + (beta != 0 ? beta * c[i * ldc + j] : 0);
-        }
-#else
-    blas_gemm(ta, tb, m, n, k, 1, a, lda, b, ldb, beta, c, ldc);
-#endif
-}
-
-/* Tiles have a fixed size, so that what is computed does not depend on the number of threads. */
-enum { TILE = 64 };
-
-static int tiles(int n)
-{
-    return (n + TILE - 1) / TILE;
-}
-
-static int tile_size(int n, int t)
-{
-    return n - t * TILE < TILE ? n - t * TILE : TILE;
-}
-
 #ifdef LAYER_SIMD_naive
 
-static void apply(const struct layer *l, int n, const float *w, const float *b, const float *x, int add, float *y)
+static void multiply(int groups, int in, int out, const float *w, size_t wrow, size_t wcol, const float *b, const float *x, int add, float *y)
 {
-    const int in = l->in[0].c, out = l->out.c;
-    for (int g = 0; g < shape_groups(l->out, n); g++)
+    for (int g = 0; g < groups; g++)
         for (int o = 0; o < out; o++)
             for (int t = 0; t < VECTORS; t++) {
                 double s = b ? (double)b[o] : 0;
-                for (int c = 0; c < in; c++) s += (double)w[o * in + c] * (double)x[(g * in + c) * VECTORS + t];
+                for (int c = 0; c < in; c++) s += (double)w[(size_t)o * wrow + (size_t)c * wcol] * (double)x[(g * in + c) * VECTORS + t];
                 float *to = y + (g * out + o) * VECTORS + t;
                 *to = (float)s + (add ? *to : 0);
             }
 }
+
+/* dw [out][in] += sum over images dy x' */
+static void gradient(int groups, int in, int out, const float *x, const float *dy, float *dw)
+{
+    for (int o = 0; o < out; o++)
+        for (int c = 0; c < in; c++) {
+            double s = 0;
+            for (int g = 0; g < groups; g++)
+                for (int t = 0; t < VECTORS; t++) s += (double)dy[(g * out + o) * VECTORS + t] * (double)x[(g * in + c) * VECTORS + t];
+            dw[o * in + c] += (float)s;
+        }
+}
+
 #else
 
-enum { OB = 4, XT = 4 }; /* 4 outputs times 4 registers of lanes are summed at once */
+enum { OB = VL == 16 ? 6 : 3, XT = 4 }; /* sums in registers: OB rows times XT vectors of lanes */
 
-/* y[i] = b[i] + sum_c w[i][c] x[c] (add: y +=) for ob outputs and XT registers of lanes */
-INLINE void outputs(const int ob, int in, const float *w, const float *b, const float *x, int add, float *y)
+/* y[i] = b[i] + sum_c w[i * wrow + c * wcol] x[c] (b may be NULL; add: y +=) for ob rows and XT vectors of lanes */
+INLINE void rows_of(const int ob, int in, const float *w, size_t wrow, size_t wcol, const float *b, const float *x, int add, float *y)
 {
     vec s[OB][XT];
     for (int i = 0; i < ob; i++)
         for (int q = 0; q < XT; q++) s[i][q] = vec_all(b ? b[i] : 0.0f);
-    for (int c = 0; c < in; c++, x += VECTORS) {
+    for (int c = 0; c < in; c++, x += VECTORS, w += wcol) {
         vec v[XT];
         for (int q = 0; q < XT; q++) v[q] = vec_load(x + q * VL);
         for (int i = 0; i < ob; i++) {
-            const float a = w[(size_t)i * (size_t)in + (size_t)c];
+            const float a = w[(size_t)i * wrow];
             for (int q = 0; q < XT; q++) s[i][q] += a * v[q];
         }
     }
@@ -109,43 +89,101 @@ INLINE void outputs(const int ob, int in, const float *w, const float *b, const 
         }
 }
 
-/* y = W x + b (b may be NULL; add: y +=): one task a block of images and OB outputs. */
-static void apply(const struct layer *l, int n, const float *w, const float *b, const float *x, int add, float *y)
+/* y [groups][out][lanes] = W x + b, x [groups][in][lanes]; the weight of (o, c) is w[o * wrow + c * wcol]. */
+static void multiply(int groups, int in, int out, const float *w, size_t wrow, size_t wcol, const float *b, const float *x, int add, float *y)
 {
-    const int in = l->in[0].c, out = l->out.c, groups = shape_groups(l->out, n), nb = (out + OB - 1) / OB;
+    const int nb = (out + OB - 1) / OB;
 #pragma omp parallel for schedule(static) collapse(2)
     for (int g = 0; g < groups; g++)
         for (int t = 0; t < nb; t++) {
-            const int o = t * OB, ob = out - o < OB ? out - o : OB;
+            const int o = out * t / nb, ob = out * (t + 1) / nb - o; /* blocks of nearly equal size */
+            const float *wo = w + (size_t)o * wrow, *bo = b ? b + o : NULL;
             for (int lane = 0; lane < VECTORS; lane += XT * VL) {
-                const float *wo = w + (size_t)o * (size_t)in, *bo = b ? b + o : NULL, *from = x + (size_t)g * (size_t)in * VECTORS + lane;
+                const float *from = x + (size_t)g * (size_t)in * VECTORS + lane;
                 float *to = y + ((size_t)g * (size_t)out + (size_t)o) * VECTORS + lane;
-                if (ob == 4) outputs(4, in, wo, bo, from, add, to);
-                else for (int i = 0; i < ob; i++) outputs(1, in, wo + (size_t)i * (size_t)in, bo ? bo + i : NULL, from, add, to + i * VECTORS);
+                switch (ob) { /* constants where it is inlined */
+                case 6: rows_of(OB < 6 ? OB : 6, in, wo, wrow, wcol, bo, from, add, to); break;
+                case 5: rows_of(OB < 5 ? OB : 5, in, wo, wrow, wcol, bo, from, add, to); break;
+                case 4: rows_of(OB < 4 ? OB : 4, in, wo, wrow, wcol, bo, from, add, to); break;
+                case 3: rows_of(3, in, wo, wrow, wcol, bo, from, add, to); break;
+                case 2: rows_of(2, in, wo, wrow, wcol, bo, from, add, to); break;
+                default: rows_of(1, in, wo, wrow, wcol, bo, from, add, to);
+                }
+            }
+        }
+}
+
+enum { CT = XT * VL, OT = 128 }; /* a task of the gradient: inputs times outputs */
+
+/* to [lanes][CT] = x [count][lanes], count <= CT; the rest is zero */
+static void transpose(const float *x, int count, float *to)
+{
+    for (int i = 0; i < CT; i += VL)
+        for (int t = 0; t < VECTORS; t += VL) {
+            vec v[VL];
+            for (int q = 0; q < VL; q++) {
+                if (i + q < count) v[q] = vec_load(x + (i + q) * VECTORS + t);
+                else v[q] = vec_all(0);
+            }
+            vec_transpose(v);
+            for (int q = 0; q < VL; q++) vec_store(to + (t + q) * CT + i, v[q]);
+        }
+}
+
+/* dw [ob][count <= CT] += dy [ob][lanes] times x [lanes][CT] */
+INLINE void gradient_of(const int ob, const float *x, const float *dy, float *dw, int in, int count)
+{
+    vec s[OB][XT];
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < XT; q++) s[i][q] = vec_all(0);
+    for (int t = 0; t < VECTORS; t++, x += CT) {
+        vec v[XT];
+        for (int q = 0; q < XT; q++) v[q] = vec_load(x + q * VL);
+        for (int i = 0; i < ob; i++) {
+            const float a = dy[i * VECTORS + t];
+            for (int q = 0; q < XT; q++) s[i][q] += a * v[q];
+        }
+    }
+    for (int i = 0; i < ob; i++)
+        for (int q = 0; q < XT; q++) {
+            float *to = dw + (size_t)i * (size_t)in + q * VL;
+            if ((q + 1) * VL <= count) vec_store_any(to, vec_load_any(to) + s[i][q]);
+            else for (int k = 0; k < count - q * VL; k++) to[k] += s[i][q][k];
+        }
+}
+
+/* dw [out][in] += sum over images dy x': blocks of images in order. */
+static void gradient(int groups, int in, int out, const float *x, const float *dy, float *dw)
+{
+#pragma omp parallel for schedule(static) collapse(2)
+    for (int c0 = 0; c0 < in; c0 += CT)
+        for (int o0 = 0; o0 < out; o0 += OT) {
+            const int count = in - c0 < CT ? in - c0 : CT, rows = out - o0 < OT ? out - o0 : OT, nb = (rows + OB - 1) / OB;
+            float turned[VECTORS * CT] __attribute__((aligned(64)));
+            for (int g = 0; g < groups; g++) {
+                transpose(x + ((size_t)g * (size_t)in + (size_t)c0) * VECTORS, count, turned);
+                for (int b = 0; b < nb; b++) {
+                    const int o = o0 + rows * b / nb, ob = o0 + rows * (b + 1) / nb - o;
+                    const float *d = dy + ((size_t)g * (size_t)out + (size_t)o) * VECTORS;
+                    float *to = dw + (size_t)o * (size_t)in + c0;
+                    switch (ob) {
+                    case 6: gradient_of(OB < 6 ? OB : 6, turned, d, to, in, count); break;
+                    case 5: gradient_of(OB < 5 ? OB : 5, turned, d, to, in, count); break;
+                    case 4: gradient_of(OB < 4 ? OB : 4, turned, d, to, in, count); break;
+                    case 3: gradient_of(3, turned, d, to, in, count); break;
+                    case 2: gradient_of(2, turned, d, to, in, count); break;
+                    default: gradient_of(1, turned, d, to, in, count);
+                    }
+                }
             }
         }
 }
 
 #endif
 
-static void forward(const struct layer *l, const struct pass *p)
+static void bias_gradient(int groups, int out, const float *dy, float *db)
 {
-    apply(l, p->n, p->w + l->param[0].at, l->params > 1 ? p->w + l->param[1].at : NULL, p->x[0], 0, p->y);
-}
-
-/* dw += sum over images dy x', db += sum over images dy: one task a tile of rows, blocks of images in order. */
-static void gradient(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *db)
-{
-    const int in = l->in[0].c, out = l->out.c, groups = shape_groups(l->out, p->n), mt = tiles(out), nt = tiles(in);
-#pragma omp parallel for schedule(static) collapse(2)
-    for (int t = 0; t < mt; t++)
-        for (int u = 0; u < nt; u++)
-            for (int g = 0; g < groups; g++)
-                product(BLAS_PLAIN, BLAS_TRANSPOSE, tile_size(out, t), tile_size(in, u), VECTORS,
-                        dy + ((size_t)g * (size_t)out + (size_t)(t * TILE)) * VECTORS, VECTORS,
-                        p->x[0] + ((size_t)g * (size_t)in + (size_t)(u * TILE)) * VECTORS, VECTORS, 1,
-                        dw + (size_t)(t * TILE) * (size_t)in + u * TILE, in);
-    for (int i = 0; db && i < out; i++) {
+    for (int i = 0; i < out; i++) {
         float s = 0;
         for (int g = 0; g < groups; g++)
             for (int j = 0; j < VECTORS; j++) s += dy[((size_t)g * (size_t)out + (size_t)i) * VECTORS + (size_t)j];
@@ -153,17 +191,24 @@ static void gradient(const struct layer *l, const struct pass *p, const float *d
     }
 }
 
+/* y = W x + b, or with add: y += */
+static void apply(const struct layer *l, int n, const float *w, const float *b, const float *x, int add, float *y)
+{
+    const int in = l->in[0].c;
+    multiply(shape_groups(l->out, n), in, l->out.c, w, (size_t)in, 1, b, x, add, y);
+}
+
+static void forward(const struct layer *l, const struct pass *p)
+{
+    apply(l, p->n, p->w + l->param[0].at, l->params > 1 ? p->w + l->param[1].at : NULL, p->x[0], 0, p->y);
+}
+
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
     const int in = l->in[0].c, out = l->out.c, groups = shape_groups(l->out, p->n);
-    const float *w = p->w + l->param[0].at;
-    if (dw) gradient(l, p, dy, dw + l->param[0].at, l->params > 1 ? dw + l->param[1].at : NULL);
-    if (!dx[0]) return;
-#pragma omp parallel for schedule(static) collapse(2)
-    for (int g = 0; g < groups; g++)
-        for (int t = 0; t < tiles(in); t++)
-            product(BLAS_TRANSPOSE, BLAS_PLAIN, tile_size(in, t), VECTORS, out, w + t * TILE, in,
-                    dy + (size_t)g * (size_t)out * VECTORS, VECTORS, 0, dx[0] + ((size_t)g * (size_t)in + (size_t)(t * TILE)) * VECTORS, VECTORS);
+    if (dw) gradient(groups, in, out, p->x[0], dy, dw + l->param[0].at);
+    if (dw && l->params > 1) bias_gradient(groups, out, dy, dw + l->param[1].at);
+    if (dx[0]) multiply(groups, out, in, p->w + l->param[0].at, 1, (size_t)in, NULL, dy, 0, dx[0]);
 }
 
 static void tangent(const struct layer *l, const struct pass *p, const float *vw, const float *const vx[], float *vy)

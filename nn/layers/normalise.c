@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "nn/layer.h"
+#include "nn/layers/vec.h"
 
 static int shape(struct layer *l, const struct spec *opt)
 {
@@ -25,20 +26,36 @@ static void init(const struct layer *l, float *w, float *stat, struct rng *r)
     }
 }
 
-/* y [group][d][lane] = scale[c] * x [n][d] + shift[c] */
+/* to [pixels][lanes] = scale * from [lanes][d] + shift; rows `lanes` and beyond are padding, 0 */
+static void to_plane(int pixels, int lanes, size_t d, const float *from, float scale, float shift, float *to)
+{
+    int i = 0;
+    for (; i + VL <= pixels; i += VL) /* blocks of VL pixels times VL images */
+        for (int first = 0; first < MAPS; first += VL) {
+            vec v[VL];
+            for (int t = 0; t < VL; t++) {
+                if (first + t < lanes) v[t] = vec_load_any(from + (size_t)(first + t) * d + (size_t)i) * scale + shift;
+                else v[t] = vec_all(0);
+            }
+            vec_transpose(v);
+            for (int t = 0; t < VL; t++) vec_store(to + (i + t) * MAPS + first, v[t]);
+        }
+    for (; i < pixels; i++)
+        for (int t = 0; t < MAPS; t++) to[i * MAPS + t] = t < lanes ? from[(size_t)t * d + (size_t)i] * scale + shift : 0;
+}
+
+/* y [group][c][pixel][lane] = scale[c] * x [n][c][pixel] + shift[c] */
 static void to_maps(const struct layer *l, int n, const float *x, const float *scale, const float *shift, float *y)
 {
-    const int groups = shape_groups(l->out, n), plane = l->out.h * l->out.w, d = (int)shape_size(l->out);
+    const int groups = shape_groups(l->out, n), plane = l->out.h * l->out.w;
+    const size_t d = shape_size(l->out);
 #pragma omp parallel for schedule(static)
     for (int g = 0; g < groups; g++) {
         const int lanes = n - g * MAPS < MAPS ? n - g * MAPS : MAPS;
-        const float *from = x + (size_t)g * MAPS * (size_t)d;
-        float *to = y + (size_t)g * MAPS * (size_t)d;
-        for (int c = 0; c < l->out.c; c++, from += plane, to += plane * MAPS)
-            for (int i0 = 0; i0 < plane; i0 += MAPS) /* a tile at a time: whole cache lines on both sides */
-                for (int lane = 0; lane < MAPS; lane++)
-                    for (int i = i0; i < i0 + MAPS && i < plane; i++)
-                        to[i * MAPS + lane] = lane < lanes ? scale[c] * from[lane * d + i] + shift[c] : 0;
+        for (int c = 0; c < l->out.c; c++) {
+            const size_t at = (size_t)g * MAPS * d + (size_t)c * (size_t)plane;
+            to_plane(plane, lanes, d, x + at, scale[c], shift[c], y + (size_t)g * MAPS * d + (size_t)(c * plane) * MAPS);
+        }
     }
 }
 
