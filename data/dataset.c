@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/spec.h"
 #include "data/format.h"
+#include "data/mixture.h"
 #include "data/place.h"
 
 /* ---- formats ---------------------------------------------------------------------------- */
@@ -177,8 +178,27 @@ static struct dataset *dataset_new(struct images *m, const struct dataset_info *
     return d;
 }
 
+static int open_mixture(struct dataset **out, const char *text, const char *split)
+{
+    struct images *m = mem_new(1, sizeof *m);
+    char *name = NULL;
+    int code = mixture_open(m, &name, text, split);
+    if (code) {
+        images_free(m);
+        return code;
+    }
+    measure(m);
+    struct dataset *d = *out = mem_new(1, sizeof *d);
+    *d = (struct dataset){.name = name, .n = m->n, .shape = m->shape, .pixels = m->pixels, .memory = m};
+    memcpy(d->mean, m->mean, sizeof d->mean);
+    memcpy(d->std, m->std, sizeof d->std);
+    content_hash(d->hash, m);
+    return OK;
+}
+
 int dataset_open(struct dataset **out, const char *text, const char *split)
 {
+    if (strchr(text, '+')) return open_mixture(out, text, split);
     struct spec s = {0};
     struct dataset_info own;
     const struct dataset_info *info = NULL;

@@ -25,6 +25,7 @@ struct dataset {
  * to get it); ERR_OPTION: no such set, split or option, or fewer images than n; ERR_FORMAT: broken files; ERR_IO.
  *
  * n=COUNT keeps a random subset drawn by seed, in the set's own order; a larger n of one seed contains the smaller.
+ * "a+b+c" is a mixture (data/mixture.h): as many images of each as the smallest has, unlabelled.
  * In a synthetic set it makes the first COUNT images. mean and std are those of the whole set, whatever n.
  * A name that is in no catalogue but is a folder of HEIST_DATA with IDX files opens too, as a user's own set. */
 int dataset_open(struct dataset **out, const char *spec, const char *split);

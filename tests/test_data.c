@@ -697,6 +697,33 @@ static void list_says_where(void)
     free(text);
 }
 
+static void a_mixture_takes_as_many_of_each(void)
+{
+    struct dataset *mix = NULL, *noise = NULL, *strokes = NULL;
+    CHECK_OK(dataset_open(&mix, "strokes:n=40+noise:n=100", NULL));
+    CHECK_OK(dataset_open(&noise, "noise:n=100", NULL));
+    CHECK_OK(dataset_open(&strokes, "strokes:n=40", NULL));
+    const size_t size = shape_size(mix->shape);
+    CHECK_INT(mix->n, 80);
+    CHECK_INT(mix->classes, 0);
+    for (int j = 0; j < 40; j++) {
+        CHECK(memcmp(mix->pixels + (size_t)(2 * j) * size, strokes->pixels + (size_t)j * size, size) == 0);
+        CHECK(memcmp(mix->pixels + (size_t)(2 * j + 1) * size, noise->pixels + (size_t)(j * 100 / 40) * size, size) == 0);
+    }
+    CHECK(strstr(mix->name, "strokes:") && strstr(mix->name, "+noise:"));
+    CHECK(strcmp(mix->hash, noise->hash) != 0);
+    dataset_free(mix);
+    CHECK_OK(dataset_open(&mix, "noise:n=100+strokes:n=40", NULL)); /* another order is another set */
+    CHECK_INT(mix->n, 80);
+    dataset_free(mix);
+    dataset_free(noise);
+    dataset_free(strokes);
+    CHECK_ERR(dataset_open(&mix, "strokes+", NULL), ERR_OPTION, "a data set is missing");
+    CHECK_ERR(dataset_open(&mix, "+strokes", NULL), ERR_OPTION, "a data set is missing");
+    CHECK_ERR(dataset_open(&mix, "strokes+stroke", NULL), ERR_OPTION, "did you mean 'strokes'");
+    CHECK_ERR(dataset_open(&mix, "strokes:n=4+noise:shape=3x32x32:n=4", NULL), ERR_SHAPE, "a mixture expects one shape");
+}
+
 int main(void)
 {
     if (!mkdtemp(scratch)) return EXIT_FAILURE;
@@ -730,5 +757,6 @@ int main(void)
     RUN(omniglot_is_itself);
     mem_free(user_data);
     remove_all(scratch);
+    RUN(a_mixture_takes_as_many_of_each);
     return check_done();
 }
