@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "experiments/calibrate.h"
 #include "version.h"
 #include "victim/serve.h"
 #include "victim/victim.h"
@@ -20,6 +21,8 @@ void cell_free(struct cell *c)
     mem_free(c->sweep);
     spec_free(&c->victim);
     mem_free(c->defense);
+    mem_free(c->knob);
+    mem_free(c->target);
     mem_free(c->label);
     mem_free(c->ood);
     mem_free(c->pool);
@@ -52,11 +55,15 @@ static int open_data(struct data *d, const struct cell *c, struct store *store)
     return code;
 }
 
-/* Do two specs name the same set of images, whatever part of it? */
+/* Do two specs name the same set of images, whatever part of it? Of mixtures: have they one in common? */
 static int same_set(const char *a, const char *b)
 {
-    const size_t n = strcspn(a, ":"), m = strcspn(b, ":");
-    return n && n == m && strncmp(a, b, n) == 0;
+    for (; *a; a += strcspn(a, "+"), a += *a == '+')
+        for (const char *c = b; *c; c += strcspn(c, "+"), c += *c == '+') {
+            const size_t n = strcspn(a, ":+"), m = strcspn(c, ":+");
+            if (n && n == m && strncmp(a, c, n) == 0) return 1;
+        }
+    return 0;
 }
 
 static int check_sets(const struct cell *c, const struct data *d)
@@ -88,6 +95,11 @@ static char *key_text(const struct cell *c, const struct data *d)
                            (unsigned long long)c->victim_seed, (unsigned long long)c->defense_seed, (unsigned long long)c->attack_seed);
     mem_free(victim);
     mem_free(attack);
+    if (*c->target) {
+        char *longer = mem_print("%s|%s %s", text, c->knob, c->target);
+        mem_free(text);
+        text = longer;
+    }
     return text;
 }
 
@@ -135,15 +147,28 @@ struct run {
 
 static int open_victim(struct run *run, const struct cell *c, const char *cache, struct cell_result *out)
 {
-    char *chain = strcmp(c->label, "soft") ? mem_print("%s+%s", c->defense, c->label) : mem_string(c->defense);
+    char number[40], *defense = NULL;
+    snprintf(number, sizeof number, "%.6g", out->knob_value);
+    defense = *c->target ? calibration_chain(c->defense, c->knob, number) : mem_string(c->defense);
+    char *chain = strcmp(c->label, "soft") ? mem_print("%s+%s", defense, c->label) : mem_string(defense);
     int code = defense_parse(&run->chain, chain);
     mem_free(chain);
+    mem_free(defense);
     if (!code) code = optim_read(&run->optim, &c->victim);
     if (!code) code = victim_get(&run->victim, &c->victim, run->d.train, run->chain, run->d.ood, c->victim_seed, c->defense_seed, cache);
     if (code) return code;
     out->victim_train_s = run->victim->train_s;
     out->fit_s = run->victim->fit_s;
     return OK;
+}
+
+/* Where the cell asks for a cost, the option that has it. */
+static int calibrate_knob(const struct run *run, const struct cell *c, const char *cache, struct cell_result *out)
+{
+    if (!*c->target) return OK;
+    const struct calibration k = {.chain = c->defense, .knob = c->knob, .target = c->target, .victim = &c->victim, .train = run->d.train, .test = run->d.test,
+        .ood = run->d.ood, .pool = run->d.pool, .victim_seed = c->victim_seed, .defense_seed = c->defense_seed, .cache = cache};
+    return calibrate(&out->knob_value, &out->target_reached, &k);
 }
 
 static struct defense_env env_of(const struct run *run, const struct cell *c, const char *cache)
@@ -195,7 +220,7 @@ static int attack(struct run *run, const struct cell *c, struct cell_result *out
 static int run_all(struct run *run, const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
 {
     int code = open_data(&run->d, c, store);
-    if (code || (code = open_victim(run, c, cache, out))) return code;
+    if (code || (code = calibrate_knob(run, c, cache, out)) || (code = open_victim(run, c, cache, out))) return code;
     const struct dataset *test = run->d.test;
     const struct defense_env env = env_of(run, c, cache);
     const double start = clock_s();
@@ -218,7 +243,8 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
 void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
 {
     *out = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
-        .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN};
+        .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN,
+        .knob_value = NAN, .target_reached = NAN};
     struct run run = {0};
     mem_peak_reset();
     out->status = run_all(&run, c, store, cache, out);
@@ -264,12 +290,15 @@ static char *training_text(const struct cell *c)
 static void put_cell(struct row *r, const struct cell *c)
 {
     char *attack = spec_text(&c->attack), *training = training_text(c);
+    char *defense = *c->target ? calibration_chain(c->defense, c->knob, c->target) : mem_string(c->defense); /* the same for all seeds */
     put(r, RESULT_key, c->key);
     put(r, RESULT_training, training);
     put(r, RESULT_sweep, c->sweep);
     put(r, RESULT_dataset, spec_string(&c->victim, "dataset"));
     put(r, RESULT_model, spec_string(&c->victim, "model"));
-    put(r, RESULT_defense, c->defense);
+    put(r, RESULT_defense, defense);
+    put(r, RESULT_knob, c->knob);
+    put(r, RESULT_target, c->target);
     put(r, RESULT_attack, attack);
     put(r, RESULT_clone_model, c->clone_model);
     put(r, RESULT_pool, c->pool);
@@ -282,12 +311,15 @@ static void put_cell(struct row *r, const struct cell *c)
     put(r, RESULT_version, HEIST_VERSION);
     mem_free(attack);
     mem_free(training);
+    mem_free(defense);
 }
 
 static void put_result(struct row *r, const struct cell_result *v)
 {
     put(r, RESULT_status, err_name(v->status));
     put(r, RESULT_error, v->error);
+    put_number(r, RESULT_knob_value, "%.6g", v->knob_value);
+    put_number(r, RESULT_target_reached, "%.6g", v->target_reached);
     put_number(r, RESULT_victim_acc, "%.6g", v->victim_acc);
     put_number(r, RESULT_defended_acc, "%.6g", v->defended_acc);
     put_number(r, RESULT_mean_l1, "%.6g", v->mean_l1);
@@ -371,6 +403,14 @@ int cell_work(const struct cell *c, struct store *store, double *victim, double 
 static char *brief_set(const char *name)
 {
     struct spec s;
+    if (strchr(name, '+')) {
+        char *first = mem_print("%.*s", (int)strcspn(name, "+"), name);
+        char *one = brief_set(first), *rest = brief_set(strchr(name, '+') + 1), *both = mem_print("%s+%s", one, rest);
+        mem_free(first);
+        mem_free(one);
+        mem_free(rest);
+        return both;
+    }
     if (spec_parse(&s, name)) return mem_string(name);
     char *text = mem_string(s.name);
     for (int i = 0; i < s.n; i++) {
@@ -390,6 +430,11 @@ char *cell_text(const struct cell *c)
     char *defense = defense_parse(&d, c->defense) ? mem_string(c->defense) : defense_brief(d);
     char *attack = attack_find(&ops, c->attack.name) ? spec_text(&c->attack) : spec_brief(&c->attack, ops->options);
     char *ood = brief_set(c->ood), *pool = brief_set(c->pool);
+    if (*c->target) {
+        char *longer = mem_print("%s (%s for %s)", defense, c->knob, c->target);
+        mem_free(defense);
+        defense = longer;
+    }
     char *text = mem_print("%s %s | %s%s%s | %s %s%s%s | seed %llu", spec_string(&c->victim, "dataset"), spec_string(&c->victim, "model"), defense,
                            *ood ? " ood " : "", ood, attack, c->label, *pool ? " pool " : "", pool, (unsigned long long)c->seed);
     defense_free(d);

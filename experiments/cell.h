@@ -14,6 +14,7 @@ struct cell {
     char *sweep;
     struct spec victim;  /* resolved victim_options */
     char *defense;       /* resolved chain, without the label's link */
+    char *knob, *target; /* calibrated: the option and what it is to cost (experiments/calibrate.h); "" where it is not */
     char *label;         /* soft, or the link that releases less: hard, topk:k=3:renormalise=1 */
     char *ood, *pool;    /* data set specs, resolved; "" where the cell uses none */
     int ood_is_pool;     /* the defender's outliers come from the attacker's pool: an upper bound for the defense */
@@ -37,6 +38,7 @@ struct cell_result {
     double clone_last, clone_val, clone_best, fidelity;
     int64_t queries_total, queries_distinct;
     double victim_train_s, fit_s, query_us, attack_s, peak_mb;
+    double knob_value, target_reached; /* calibrated */
     struct curve curve;
     struct model *clone; /* NULL on failure */
 };

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "experiments/calibrate.h"
 #include "victim/victim.h"
 
 enum { KEYS = 64, SECTIONS = 64, VALUES = 256, LINE = 198 /* libinih's longest line */ };
@@ -221,8 +222,9 @@ struct builder {
     int room;
     struct spec victim;
     const struct section *section;             /* [defense ...] */
-    const char *victim_ood, *ood, *chain;      /* of the combination at hand */
+    const char *victim_ood, *victim_pool, *ood, *chain; /* of the combination at hand */
     const char *victim_seed, *defense_seed;
+    const char *knob, *target;                 /* "" where nothing is calibrated */
     int needs_ood;
 };
 
@@ -290,7 +292,7 @@ static int cells_of_seeds(struct builder *b, const struct section *s, const stru
     int code = list_of(&seeds, b->head ? b->head : s, "seeds", all ? all : "1");
     if (code) return code;
     for (int i = 0; i < seeds.n && !code; i++) {
-        struct cell c = {.sweep = mem_string(b->out->name), .victim = copy_spec(&b->victim), .defense = mem_string(b->chain),
+        struct cell c = {.sweep = mem_string(b->out->name), .victim = copy_spec(&b->victim), .defense = mem_string(b->chain), .knob = mem_string(b->knob), .target = mem_string(b->target),
                          .attack = copy_spec(attack), .clone_model = mem_string(clone_model ? clone_model : spec_string(&b->victim, "model"))};
         const char *ood = !b->needs_ood ? "" : b->ood ? b->ood : b->victim_ood ? b->victim_ood : "";
         c.ood = mem_string(strcmp(ood, "pool") == 0 ? pool : ood);
@@ -317,7 +319,7 @@ static int one_attack(void *ctx, const struct section *s, char *const *value)
     struct builder *b = ctx;
     const struct attack_ops *ops;
     struct spec opt = {0};
-    const char *pool = value_of(b->head, "pool"), *label = "soft", *clone_model = NULL, *seed = NULL;
+    const char *pool = b->victim_pool ? b->victim_pool : value_of(b->head, "pool"), *label = "soft", *clone_model = NULL, *seed = NULL;
     char what[96];
     int code = attack_find(&ops, s->name);
     if (code) return code;
@@ -358,6 +360,8 @@ static int give_option(struct defense *d, struct spec *chain, const struct secti
         for (const struct option *o = d->link[i].ops->options; o && o->name && n < 250; o++) name[n++] = o->name;
     name[n++] = "ood";
     name[n++] = "seed";
+    name[n++] = "calibrate";
+    name[n++] = "target";
     return err_prefix(spec_unknown("option", key, name, n), "[%s]", s->header);
 }
 
@@ -374,6 +378,15 @@ static char *join(const struct spec *chain, int n)
     return text;
 }
 
+/* Keys of a [defense] section that are no options of its links. */
+static int is_ours(const char *key)
+{
+    static const char *const ours[] = {"ood", "seed", "calibrate", "target"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(key, ours[i]) == 0) return 1;
+    return 0;
+}
+
 /* The chain of a section with the options that stand in it, resolved. */
 static int resolve_chain(char **out, int *needs_ood, const struct section *s, char *const *value)
 {
@@ -383,7 +396,7 @@ static int resolve_chain(char **out, int *needs_ood, const struct section *s, ch
     int links = 0, code = defense_parse(&bare, s->name);
     if (!code) code = spec_chain(&chain, &links, s->name);
     for (int i = 0; i < s->n && !code; i++)
-        if (strcmp(s->key[i], "ood") && strcmp(s->key[i], "seed")) code = give_option(bare, chain, s, s->key[i], value[i]);
+        if (!is_ours(s->key[i])) code = give_option(bare, chain, s, s->key[i], value[i]);
     if (code) goto out;
     text = join(chain, links);
     if ((code = defense_parse(&full, text))) goto out;
@@ -412,7 +425,8 @@ static int each(struct builder *b, const char *kind, int (*visit)(void *, const 
 static int one_defense(void *ctx, const struct section *s, char *const *value)
 {
     struct builder *b = ctx;
-    char *chain = NULL;
+    char *chain = NULL, *knob = NULL;
+    const char *option = NULL, *target = NULL;
     int code = resolve_chain(&chain, &b->needs_ood, s, value);
     if (code) return code;
     b->chain = chain;
@@ -421,10 +435,17 @@ static int one_defense(void *ctx, const struct section *s, char *const *value)
     for (int i = 0; i < s->n; i++) {
         if (strcmp(s->key[i], "ood") == 0) b->ood = value[i];
         if (strcmp(s->key[i], "seed") == 0) b->defense_seed = value[i];
+        if (strcmp(s->key[i], "calibrate") == 0) option = value[i];
+        if (strcmp(s->key[i], "target") == 0) target = value[i];
     }
-    if (b->ood && !b->needs_ood) code = err_set(ERR_OPTION, "[%s]: 'ood' is given, but this defense uses none", s->header);
+    if (!option != !target) code = err_set(ERR_OPTION, "[%s]: '%s' is given alone, expected calibrate = OPTION and target = l1@0.2", s->header, option ? "calibrate" : "target");
+    else if (option && (code = calibration_check(&knob, chain, option, target))) err_prefix(code, "[%s]", s->header);
+    b->knob = knob ? knob : "";
+    b->target = knob ? target : "";
+    if (!code && b->ood && !b->needs_ood) code = err_set(ERR_OPTION, "[%s]: 'ood' is given, but this defense uses none", s->header);
     if (!code) code = each(b, "attack", one_attack);
     mem_free(chain);
+    mem_free(knob);
     return code;
 }
 
@@ -433,9 +454,10 @@ static int one_victim(void *ctx, const struct section *s, char *const *value)
     struct builder *b = ctx;
     struct spec opt = {.name = mem_string("victim")};
     char what[96];
-    b->victim_ood = b->victim_seed = NULL;
+    b->victim_ood = b->victim_pool = b->victim_seed = NULL;
     for (int i = 0; i < s->n; i++) {
         if (strcmp(s->key[i], "ood") == 0) b->victim_ood = value[i];
+        else if (strcmp(s->key[i], "pool") == 0) b->victim_pool = value[i];
         else if (strcmp(s->key[i], "seed") == 0) b->victim_seed = value[i];
         else spec_set(&opt, s->key[i], value[i]);
     }

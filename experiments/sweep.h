@@ -1,8 +1,9 @@
 /* Sweep files: INI, a value may be a list, and the grid of cells is the product.
  *
  *     [sweep]            name, seeds, pool (default of the attacks)
- *     [victim]           dataset, model and how it is trained; ood (default of the defenses); seed
- *     [defense CHAIN]    the options of its links; ood; seed.      [defense ini (a remark)] tells two of a kind apart
+ *     [victim]           dataset, model and how it is trained; ood, pool (defaults of defenses and attacks); seed.
+ *                       [victim (a remark)] tells two apart
+ *     [defense CHAIN]    the options of its links; ood; seed; calibrate, target (calibrate.h).      [defense ini (a remark)] tells two of a kind apart
  *     [attack NAME]      its options; pool, label, clone_model, seed */
 #ifndef HEIST_EXPERIMENTS_SWEEP_H
 #define HEIST_EXPERIMENTS_SWEEP_H

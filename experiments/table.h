@@ -11,6 +11,10 @@
     X(model, "the victim's network")                                                                       \
     X(training, "the network with every option of its training")                                           \
     X(defense, "resolved spec of the defense, or a chain of them with '+'")                                \
+    X(knob, "calibrated: the option that was searched; empty: none")                                       \
+    X(target, "calibrated: what it was to cost, l1@0.2 or drop@0.01")                                      \
+    X(knob_value, "calibrated: the value that was found")                                                  \
+    X(target_reached, "calibrated: what it costs there, on the half of the test set that did not choose it") \
     X(attack, "resolved spec of the attack")                                                               \
     X(clone_model, "the clone's network")                                                                  \
     X(pool, "the data set that the attacker queries from, resolved spec")                                  \

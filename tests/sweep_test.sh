@@ -82,6 +82,14 @@ run whole
 numbers "$dir/whole/results.csv" >"$dir/b"
 check "a torn last line: that cell runs again" 'grep -q "1 computed" "$dir/whole.log" && cmp "$dir/a" "$dir/b"'
 
+# ---- an option that is calibrated to what it costs
+for target in l1@0.3 drop@0.1; do
+    "$HEIST" run "$dir/s.ini" --out "$dir/$target" --cache "$dir/whole.cache" --set sweep.seeds=1 --set victim.epochs=12 --set mad.oracle=random --set mad.calibrate=epsilon --set mad.target=$target >"$dir/log" 2>&1
+    check "calibrated to $target" "[ $? = 0 ]"
+    check "and what it reached is near, on other images" 'awk -F, -v t=${target#*@} -v OFS= "NR == 1 { for (i = 1; i <= NF; i++) c[\$i] = i; next }
+        \$c[\"target\"] != \"\" { n++; r = \$c[\"target_reached\"]; if (r < 0.85 * t || r > 1.15 * t || \$c[\"knob_value\"] <= 0) bad = 1 } END { exit bad || !n }" "$dir/$target/results.csv"'
+done
+
 # ---- what the defenses cost
 "$HEIST" cost "$dir/s.ini" --out "$dir/cost" --cache "$dir/whole.cache" --set mad.jacobian="0 1" >"$dir/cost.txt" 2>/dev/null
 check "cost measures" "[ $? = 0 ]"
@@ -105,6 +113,9 @@ s="$HEIST run $dir/s.ini --out $dir/x --cache $dir/x.cache --set"
 refused "misspelt option" "did you mean 'epochs'" $s victim.epoch=3
 refused "misspelt attack option" "did you mean 'budget'" $s knockoff.buget=3
 refused "misspelt section of --set" "did you mean 'knockoff'" $s knockof.budget=3
+refused "a target that is none" "found 'l2@1', expected as l1@0.2" $s mad.calibrate=epsilon --set mad.target=l2@1
+refused "a knob that is none" "did you mean 'epsilon'" $s mad.calibrate=epsilom --set mad.target=l1@0.2
+refused "a target without a knob" "'target' is given alone" $s mad.target=l1@0.2
 refused "not a number" "found 'many', expected a number" $s victim.epochs=many
 refused "out of range" "expected 0 to 2" $s mad.epsilon=7
 refused "unknown data set" "did you mean 'mnist'" $s victim.dataset=mnst
