@@ -221,6 +221,7 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
 {
     int code = open_data(&run->d, c, store);
     if (code || (code = calibrate_knob(run, c, cache, out)) || (code = open_victim(run, c, cache, out))) return code;
+    if (run->d.ood && run->d.pool && (code = store_distance(&out->ood_distance, store, run->d.ood, run->d.pool))) return code;
     const struct dataset *test = run->d.test;
     const struct defense_env env = env_of(run, c, cache);
     const double start = clock_s();
@@ -244,7 +245,7 @@ void cell_run(const struct cell *c, struct store *store, const char *cache, stru
 {
     *out = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
         .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN,
-        .knob_value = NAN, .target_reached = NAN};
+        .knob_value = NAN, .target_reached = NAN, .ood_distance = NAN};
     struct run run = {0};
     mem_peak_reset();
     out->status = run_all(&run, c, store, cache, out);
@@ -318,6 +319,7 @@ static void put_result(struct row *r, const struct cell_result *v)
 {
     put(r, RESULT_status, err_name(v->status));
     put(r, RESULT_error, v->error);
+    put_number(r, RESULT_ood_distance, "%.6g", v->ood_distance);
     put_number(r, RESULT_knob_value, "%.6g", v->knob_value);
     put_number(r, RESULT_target_reached, "%.6g", v->target_reached);
     put_number(r, RESULT_victim_acc, "%.6g", v->victim_acc);

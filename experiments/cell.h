@@ -39,6 +39,7 @@ struct cell_result {
     int64_t queries_total, queries_distinct;
     double victim_train_s, fit_s, query_us, attack_s, peak_mb;
     double knob_value, target_reached; /* calibrated */
+    double ood_distance;               /* of OOD set and pool (experiments/distance.h) */
     struct curve curve;
     struct model *clone; /* NULL on failure */
 };

@@ -166,7 +166,8 @@ static double unit_of(enum metric m, int *digits)
 {
     switch (m) {
     case METRIC_L1:
-    case METRIC_RATIO: *digits = 3; return 1;
+    case METRIC_RATIO:
+    case METRIC_DISTANCE: *digits = 3; return 1;
     case METRIC_VICTIM_S:
     case METRIC_FIT_S:
     case METRIC_QUERY_US:

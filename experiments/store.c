@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "experiments/distance.h"
 
 enum { SETS = 256 };
 
@@ -11,6 +12,11 @@ struct store {
     int n;
     char *asked[SETS]; /* "train mnist:n=2000" */
     struct dataset *set[SETS];
+    int pairs;
+    struct pair {
+        const struct dataset *a, *b;
+        double distance;
+    } pair[SETS];
 };
 
 struct store *store_new(void)
@@ -39,6 +45,17 @@ int store_get(const struct dataset **out, struct store *s, const char *spec, con
     }
     if (!code) *out = s->set[i];
     mem_free(asked);
+    return code;
+}
+
+int store_distance(double *out, struct store *s, const struct dataset *a, const struct dataset *b)
+{
+    for (int i = 0; i < s->pairs; i++) {
+        *out = s->pair[i].distance;
+        if (s->pair[i].a == a && s->pair[i].b == b) return OK;
+    }
+    int code = distance_between(out, a, b);
+    if (!code && s->pairs < SETS) s->pair[s->pairs++] = (struct pair){a, b, *out};
     return code;
 }
 

@@ -12,6 +12,9 @@ void store_free(struct store *s); /* and every set it holds */
 /* As dataset_open; the set belongs to the store. */
 int store_get(const struct dataset **out, struct store *s, const char *spec, const char *split);
 
+/* distance_between two sets of the store, computed once. */
+int store_distance(double *out, struct store *s, const struct dataset *a, const struct dataset *b);
+
 /* The i-th set that was opened, NULL past the last: for the manifest. */
 const struct dataset *store_at(const struct store *s, int i);
 

@@ -90,6 +90,12 @@ for target in l1@0.3 drop@0.1; do
         \$c[\"target\"] != \"\" { n++; r = \$c[\"target_reached\"]; if (r < 0.85 * t || r > 1.15 * t || \$c[\"knob_value\"] <= 0) bad = 1 } END { exit bad || !n }" "$dir/$target/results.csv"'
 done
 
+# ---- OOD sets crossed with pools
+"$HEIST" run "$dir/s.ini" --out "$dir/ood" --cache "$dir/whole.cache" --set sweep.seeds=1 --set knockoff.pool="fashion-mnist:n=800 strokes:n=600:seed=2" --set ini.ood="strokes:n=600 strokes:n=600+noise:n=600" >"$dir/log" 2>&1
+check "OOD sets crossed with pools" "[ $? = 0 ]"
+check "give a heat map, and a figure over their distance" '[ -s "$dir/ood/plots/ood_pool.svg" ] && [ -s "$dir/ood/plots/ood_distance.png" ]'
+check "an OOD mixture that holds the pool is flagged" 'awk -F, "NR == 1 { for (i = 1; i <= NF; i++) c[\$i] = i; next } \$c[\"ood\"] ~ /strokes.*noise/ && \$c[\"pool\"] ~ /strokes/ { n++; bad += \$c[\"ood_is_pool\"] != 1 } END { exit bad || !n }" "$dir/ood/results.csv"'
+
 # ---- what the defenses cost
 "$HEIST" cost "$dir/s.ini" --out "$dir/cost" --cache "$dir/whole.cache" --set mad.jacobian="0 1" >"$dir/cost.txt" 2>/dev/null
 check "cost measures" "[ $? = 0 ]"
