@@ -190,8 +190,10 @@ static int fit_hash(struct model **out, const struct defense_env *env, const str
     int code = OK;
     if (!spec_is(opt, "hash_epochs", "victim")) o.epochs = (int)spec_int(opt, "hash_epochs");
     if (!d->labels || d->classes < 2) return err_set(ERR_OPTION, "option 'hash_data': found ood, but %s has no labels", d->name);
-    if (spec_is(opt, "hash_model", "victim")) *out = model_copy(env->victim);
-    else if ((code = model_new(out, spec_string(opt, "hash_model"), env->victim->input, d->classes))) return err_prefix(code, "option 'hash_model'");
+    const int own = spec_is(opt, "hash_model", "victim");
+    if (own && d->classes == env->victim->classes) *out = model_copy(env->victim);
+    else if ((code = model_new(out, own ? env->victim->arch : spec_string(opt, "hash_model"), env->victim->input, d->classes)))
+        return err_prefix(code, "option 'hash_model'");
     model_normalise(*out, d->mean, d->std);
     model_init(*out, rng_stream(env->seed, "edm/hash", 0).state);
     return helper_supervised(*out, d, env, &o, "hash (edm)");
