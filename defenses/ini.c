@@ -24,6 +24,7 @@ static const struct option options[] = {
     {"merge", OPTION_CHOICE, "mean", 0, 0, "mean sum", "pcgrad: how the projected gradients are merged"},
     {"order", OPTION_CHOICE, "random", 0, 0, "random index", "pcgrad: in which order the others are visited"},
     {"student", OPTION_CHOICE, "random", 0, 0, "random trained", "a frozen random network, or one trained on the victim in alternation"},
+    {"student_model", OPTION_TEXT, "victim", 0, 0, 0, "its architecture; victim: the victim's"},
     {"student_steps", OPTION_INT, "1", 1, 1000, 0, "student=trained: steps of the student after each of the victim"},
     {"student_lr", OPTION_REAL, "0.01", 0, 100, 0, "student=trained: its learning rate (SGD, momentum 0.9)"},
     {"epochs", OPTION_INT, "victim", 0, 100000, 0, "epochs; victim: as the sweep's [victim] says, and so below"},
@@ -126,11 +127,18 @@ static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
 
 /* ---- training ---------------------------------------------------------------------------------------- */
 
-static void prepare_student(struct training *t, const struct spec *opt, int batch)
+static int prepare_student(struct training *t, const struct spec *opt, int batch)
 {
-    t->student = model_copy(t->victim); /* its architecture and normalisation; the parameters are drawn anew */
+    const float *mean, *std;
+    model_normalisation(t->victim, &mean, &std);
+    if (spec_is(opt, "student_model", "victim")) t->student = model_copy(t->victim); /* the parameters are drawn anew */
+    else {
+        int code = model_new(&t->student, spec_string(opt, "student_model"), t->victim->input, t->victim->classes);
+        if (code) return err_prefix(code, "option 'student_model'");
+        model_normalise(t->student, mean, std);
+    }
     model_init(t->student, rng_stream(t->env->seed, "ini/student", 0).state);
-    if (!spec_is(opt, "student", "trained")) return;
+    if (!spec_is(opt, "student", "trained")) return OK;
     const size_t rows = 2 * (size_t)batch, classes = (size_t)t->victim->classes;
     t->student_steps = (int)spec_int(opt, "student_steps");
     t->student_optim = (struct optim){.lr = spec_real(opt, "student_lr"), .momentum = 0.9};
@@ -142,6 +150,7 @@ static void prepare_student(struct training *t, const struct spec *opt, int batc
     t->dz = mem_new(rows * classes, sizeof *t->dz);
     t->g = mem_new(t->student->params, sizeof *t->g);
     t->v = mem_new(t->student->params, sizeof *t->v);
+    return OK;
 }
 
 static void release(struct training *t)
@@ -169,7 +178,10 @@ static int fit(struct model *victim, const struct defense_env *env, const struct
     struct training t = {.env = env, .victim = victim, .order = rng_stream(env->seed, "ini/pcgrad", 0)};
     int code = outliers_new(&t.outliers, env->ood, victim->input, env->seed, "ini/ood");
     if (code) return code;
-    prepare_student(&t, opt, o.batch);
+    if ((code = prepare_student(&t, opt, o.batch))) {
+        release(&t);
+        return code;
+    }
     t.step = ini_step_new(victim, t.student, &terms, o.batch);
     t.x_id = mem_new(size, sizeof *t.x_id);
     t.x_ood = mem_new(size, sizeof *t.x_ood);
