@@ -53,7 +53,8 @@ struct layer_ops {
     const struct option *options; /* (optional) of a line of an architecture; "out" may be the word K: classes */
     size_t own;                   /* bytes of layer.own */
     int inputs;
-    int inplace; /* y may be x and dx may be dy: element-wise layers */
+    int inplace; /* y may be x and dx may be dy: element-wise layers. They keep the sign of what they overwrite (or pass no
+                  * gradient there), which is all that a layer below may read of its y in backward. */
     int whole;   /* in train mode an image's result depends on the batch: it is not cut into pieces (nn/tape.c) */
 
     /* From in[] and the resolved options: out, param[], stat[], own, flops. ERR_SHAPE, ERR_OPTION. */

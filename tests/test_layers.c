@@ -25,6 +25,10 @@ static const struct {
      "batchnorm f affine=0\navgpool\nflatten\nlinear g out=K\n", {3, 7, 9, 0}},
     {"conv a out=16 k=3 pad=1\nrelu\nconv b out=21 k=3\nconv c out=37 k=3 pad=2 bias=0\nrelu\nconv d out=16 k=3 pad=1\nflatten\nlinear e out=K\n", {2, 9, 7, 0}},
     {"conv a out=3 k=2 stride=3 pad=1\nrelu\nconv b out=4 k=5 stride=2 pad=3\nconv c out=2 k=4 stride=3 pad=3\nflatten\nlinear d out=K\n", {2, 23, 19, 0}},
+    {"conv a out=5 k=3 pad=1\nleakyrelu slope=0.2\nupsample\nconv b out=4 k=3 stride=2\nbatchnorm f affine=0\nleakyrelu\ndropout p=0.3\n"
+     "upsample k=3\nmaxpool k=4\ntanh\nflatten\nlinear c out=K\n", {2, 6, 7, 0}},
+    {"flatten\nlinear a out=60\nunflatten c=3 h=4 w=5\nbatchnorm b\nupsample\nconv c out=2 k=3 pad=1\ntanh\ndropout\nflatten\ndropout\nlinear d out=K\ntanh\n",
+     {1, 4, 5, 0}},
     {"conv a out=3 k=7 stride=2 pad=3\nrelu\nflatten\nlinear b out=130\nrelu\nlinear c out=K\n", {1, 8, 8, 0}},
 };
 enum { NETS = sizeof nets / sizeof *nets };
@@ -277,7 +281,119 @@ static void a_broken_architecture_is_refused(void)
     CHECK_ERR(model_parse(&m, "t", "flatten\nlinear a out=7\n", in, 10), ERR_SHAPE, "7 numbers come out, expected 10");
     CHECK_ERR(model_parse(&m, "t", "relu < nowhere\n", in, 10), ERR_OPTION, "no layer is called 'nowhere'");
     CHECK_ERR(model_parse(&m, "t", "linear a out=K\n", in, 10), ERR_SHAPE, "flatten before it");
+    CHECK_ERR(model_parse(&m, "t", "flatten\nflatten\n", in, 64), ERR_SHAPE, "line 2: flatten: found a vector of 64, expected maps");
+    CHECK_ERR(model_parse(&m, "t", "flatten\navgpool\n", in, 64), ERR_SHAPE, "avgpool: found a vector of 64, expected maps");
+    CHECK_ERR(model_parse(&m, "t", "flatten\nupsample\n", in, 64), ERR_SHAPE, "unflatten before it");
+    CHECK_ERR(model_parse(&m, "t", "upsample k=16\nupsample k=16\nupsample k=16\n", in, 10), ERR_SHAPE, "line 3: upsample: found maps of 2048x2048");
+    CHECK_ERR(model_parse(&m, "t", "unflatten c=1 h=8 w=8\n", in, 64), ERR_SHAPE, "found 1x8x8, expected a vector of 64");
+    CHECK_ERR(model_parse(&m, "t", "flatten\nunflatten c=2 h=8 w=8\n", in, 64), ERR_SHAPE, "found 64x1x1, expected a vector of 128");
+    CHECK_ERR(model_parse(&m, "t", "dropout p=1\n", in, 64), ERR_OPTION, "p");
     CHECK_ERR(model_parse(&m, "t", "flatten\nlinear a out=K\n", (struct shape){0, 8, 8, 0}, 10), ERR_SHAPE, "sane sizes");
+}
+
+/* ---- train mode ----------------------------------------------------------------------------------------- */
+
+/* One train pass over the net, from the statistics `stat` (updated): logits, gradient of parameters and of images. */
+static void train_pass(struct setup *s, float *stat, float *z, float *dw, float *dx)
+{
+    tape_train(s->t, stat);
+    memcpy(z, model_forward(s->m, s->t, s->x, s->n), (size_t)(s->n * s->k) * sizeof *z);
+    memset(dw, 0, s->m->params * sizeof *dw);
+    model_backward(s->m, s->t, s->u, dw, dx);
+    tape_train(s->t, NULL);
+}
+
+/* Dropout alone: what stays is 1/(1 - p) times itself, a share p does not, the gradient is masked alike; another pass has
+ * another mask, the same statistics the same one; eval mode does nothing. */
+static void dropout_zeros_a_share(void)
+{
+    enum { N = 70, D = 60 };
+    struct model *m = NULL;
+    float x[N * D], z[2][N * D], u[N * D], dx[N * D], stat[2][16];
+    unsetenv("HEIST_SIMD");
+    CHECK_OK(model_parse(&m, "t", "dropout p=0.2\n", (struct shape){3, 4, 5, 0}, D));
+    model_init(m, 9);
+    struct tape *t = tape_new(m, N, TAPE_BACKWARD);
+    for (int i = 0; i < N * D; i++) x[i] = 1 + (float)i, u[i] = 2;
+    CHECK(memcmp(model_forward(m, t, x, N), x, sizeof x) == 0);
+    memcpy(stat[0], m->stat, m->stats * sizeof *m->stat);
+    memcpy(stat[1], m->stat, m->stats * sizeof *m->stat);
+    int zeros = 0, same = 0;
+    for (int again = 0; again < 2; again++) {
+        tape_train(t, stat[again]);
+        memcpy(z[again], model_forward(m, t, x, N), sizeof x);
+        model_backward(m, t, u, NULL, dx);
+        for (int i = 0; i < N * D; i++) {
+            CHECK_NEAR(z[again][i], z[again][i] > 0 ? 1.25 * (double)x[i] : 0, 1e-3);
+            CHECK_NEAR(dx[i], z[again][i] > 0 ? 2.5 : 0, 1e-6);
+        }
+    }
+    CHECK(memcmp(z[0], z[1], sizeof x) == 0);
+    memcpy(z[1], model_forward(m, t, x, N), sizeof x);
+    for (int i = 0; i < N * D; i++) {
+        zeros += z[0][i] == 0;
+        same += (z[0][i] == 0) == (z[1][i] == 0);
+    }
+    CHECK_NEAR((double)zeros / (N * D), 0.2, 0.03); /* 4 sigma: 0.025 */
+    CHECK_NEAR((double)same / (N * D), 0.68, 0.03); /* two independent masks agree 0.2^2 + 0.8^2 of the time */
+    tape_free(t);
+    model_free(m);
+}
+
+/* Each net's train pass does not depend on threads or on the instruction set, to the bit or to rounding. */
+static void train_mode_does_not_depend_on_threads(void)
+{
+    for (int i = 0; i < NETS; i++) {
+        float *got[3][4];
+        for (int run = 0; run < 3; run++) {
+            unsetenv("HEIST_SIMD");
+            struct setup s = set_up(run == 2 ? "naive" : layer_simd(), NULL, i, 50);
+            omp_set_num_threads(run == 0 ? 1 : 3);
+            const size_t size[] = {(size_t)(s.n * s.k), s.m->params, (size_t)s.n * s.d};
+            for (int j = 0; j < 3; j++) got[run][j] = mem_new(size[j], sizeof(float));
+            train_pass(&s, s.m->stat, got[run][0], got[run][1], got[run][2]);
+            train_pass(&s, s.m->stat, got[run][0], got[run][1], got[run][2]);
+            for (int j = 0; j < 3 && run; j++) {
+                if (run == 1) CHECK(memcmp(got[0][j], got[1][j], size[j] * sizeof(float)) == 0);
+                else CHECK_NEAR(distance(got[0][j], got[2][j], size[j]), 0, 1e-4);
+            }
+            tear_down(&s);
+        }
+        for (int run = 0; run < 3; run++)
+            for (int j = 0; j < 3; j++) mem_free(got[run][j]);
+    }
+    omp_set_num_threads(2);
+}
+
+/* <dw, vw> + <dx, vx> against (f(w + h v) - f(w - h v)) / 2h, f = <logits, u>, in train mode: every pass from the same
+ * statistics, so with the same masks. */
+static void train_gradients_equal_finite_differences(void)
+{
+    const float h = 1e-4f;
+    for (int i = 0; i < NETS; i++) {
+        struct setup s = set_up("naive", NULL, i, 18);
+        const size_t nk = (size_t)(s.n * s.k), nd = (size_t)s.n * s.d;
+        float *z = mem_new(nk, sizeof *z), *dw = mem_new(s.m->params, sizeof *dw), *dx = mem_new(nd, sizeof *dx);
+        float *moved = mem_new(nd, sizeof *moved), *stat = mem_new(s.m->stats, sizeof *stat);
+        double f[2];
+        memcpy(stat, s.m->stat, s.m->stats * sizeof *stat);
+        train_pass(&s, stat, z, dw, dx);
+        tape_train(s.t, stat);
+        for (int side = 0; side < 2; side++) {
+            const float step = side ? -h : h;
+            for (size_t j = 0; j < s.m->params; j++) s.m->w[j] += step * s.vw[j];
+            for (size_t j = 0; j < nd; j++) moved[j] = s.x[j] + step * 0.1f * s.vx[j];
+            memcpy(stat, s.m->stat, s.m->stats * sizeof *stat);
+            f[side] = dot(model_forward(s.m, s.t, moved, s.n), s.u, nk);
+            for (size_t j = 0; j < s.m->params; j++) s.m->w[j] -= step * s.vw[j];
+        }
+        const double want = (f[0] - f[1]) / (2 * (double)h), got = dot(dw, s.vw, s.m->params) + 0.1 * dot(dx, s.vx, nd);
+        const double usual = 0.1 * sqrt(dot(dw, dw, s.m->params) + dot(dx, dx, nd)); /* of a derivative along random directions */
+        CHECK_NEAR((got - want) / usual, 0, 2e-2);
+        float *all[] = {z, dw, dx, moved, stat};
+        for (size_t j = 0; j < sizeof all / sizeof *all; j++) mem_free(all[j]);
+        tear_down(&s);
+    }
 }
 
 int main(void)
@@ -287,6 +403,9 @@ int main(void)
     RUN(tangent_equals_finite_differences);
     RUN(results_do_not_depend_on_threads);
     RUN(an_image_does_not_see_its_neighbours);
+    RUN(dropout_zeros_a_share);
+    RUN(train_mode_does_not_depend_on_threads);
+    RUN(train_gradients_equal_finite_differences);
     RUN(a_broken_architecture_is_refused);
     return check_done();
 }

@@ -14,6 +14,7 @@ static int shape(struct layer *l, const struct spec *opt)
     const struct shape in = l->in[0];
     const int k = (int)spec_int(opt, "k");
     *o = (struct own){k ? k : in.h, k ? k : in.w};
+    if (in.lanes != MAPS) return err_set(ERR_SHAPE, "avgpool: found a vector of %d, expected maps", in.c);
     if (in.h < o->kh || in.w < o->kw) return err_set(ERR_SHAPE, "avgpool: found maps of %dx%d, expected at least %dx%d", in.h, in.w, k, k);
     l->out = (struct shape){in.c, in.h / o->kh, in.w / o->kw, in.lanes};
     return OK;

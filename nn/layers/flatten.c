@@ -1,9 +1,11 @@
 /* Maps [c][h][w] -> one vector of c*h*w features an image, in PyTorch's order; from 16 to 64 lanes. */
+#include "base/err.h"
 #include "nn/layer.h"
 
 static int shape(struct layer *l, const struct spec *opt)
 {
     (void)opt;
+    if (l->in[0].lanes != MAPS) return err_set(ERR_SHAPE, "flatten: found a vector of %d, expected maps", l->in[0].c);
     l->out = (struct shape){(int)shape_size(l->in[0]), 1, 1, VECTORS};
     return 0;
 }
