@@ -24,9 +24,8 @@ static int open_parts(struct dataset **part, int *n, const char *text, const cha
 
 static int one_shape(struct dataset *const *part, int n)
 {
-    const struct shape a = part[0]->shape;
     for (int i = 1; i < n; i++) {
-        const struct shape b = part[i]->shape;
+        const struct shape a = part[0]->shape, b = part[i]->shape;
         if (a.c != b.c || a.h != b.h || a.w != b.w)
             return err_set(ERR_SHAPE, "%s has images of %dx%dx%d and %s of %dx%dx%d, a mixture expects one shape", part[0]->name, a.c, a.h, a.w,
                            part[i]->name, b.c, b.h, b.w);
@@ -39,7 +38,7 @@ int mixture_open(struct images *out, char **name, const char *text, const char *
     struct dataset *part[PARTS] = {NULL};
     int n = 0, share = 0, code = open_parts(part, &n, text, split);
     if (!code) code = one_shape(part, n);
-    if (code) goto out;
+    if (code || !part[0]) goto out;
     share = part[0]->n;
     for (int i = 1; i < n; i++) share = part[i]->n < share ? part[i]->n : share;
     const size_t size = shape_size(part[0]->shape);

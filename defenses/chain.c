@@ -103,6 +103,13 @@ int defense_stateful(const struct defense *d)
     return 0;
 }
 
+int defense_oracle(const struct defense *d)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].traits.oracle) return 1;
+    return 0;
+}
+
 int defense_open(struct defense *d, const struct defense_env *env)
 {
     int code = OK;

@@ -36,6 +36,7 @@ struct defense_traits {
     double radius;
     int off_simplex; /* answers need not sum to 1 */
     int stateful;    /* answers depend on the queries before */
+    int oracle;      /* uses the attacker's own pool, which no defender has: its rows are flagged as upper bounds */
 };
 
 struct defense_ops {
@@ -94,6 +95,7 @@ const struct defense_link *defense_fitter(const struct defense *d);
 
 int defense_needs_ood(const struct defense *d);
 int defense_stateful(const struct defense *d);
+int defense_oracle(const struct defense *d);
 
 int defense_open(struct defense *d, const struct defense_env *env);
 

@@ -75,7 +75,7 @@ static double diversity_row(int members, const float *const *z, int classes, dou
                 else dz[a][k] = (float)(scale * f[a * classes + k] * (df - mean));
             }
     }
-    return log(sum);
+    return log(sum); // cppcheck-suppress invalidFunctionArg ; two members or more: a sum of exponentials
 }
 
 double edm_diversity(int members, const float *const *z, int n, int classes, double scale, double *f, float *const *dz)
@@ -112,7 +112,7 @@ static int step(void *ctx, const int *index, int n, float *g, double *loss)
     struct training *t = ctx;
     const int classes = t->member[0]->classes;
     const size_t params = t->member[0]->params;
-    const float *z[MEMBERS];
+    const float *z[MEMBERS] = {NULL};
     dataset_batch(t->env->train, index, 0, n, t->x);
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
     *loss = 0;
@@ -133,7 +133,7 @@ static int train_members(void *ctx)
 {
     struct training *t = ctx;
     const size_t params = t->member[0]->params;
-    float *own[MEMBERS];
+    float *own[MEMBERS] = {NULL};
     t->all = (struct model){.params = (size_t)t->members * params, .w = mem_new((size_t)t->members * params, sizeof *t->all.w)};
     for (int a = 0; a < t->members; a++) {
         own[a] = t->member[a]->w;
@@ -189,6 +189,7 @@ static int fit_hash(struct model **out, const struct defense_env *env, const str
     struct optim o = *env->optim;
     int code = OK;
     if (!spec_is(opt, "hash_epochs", "victim")) o.epochs = (int)spec_int(opt, "hash_epochs");
+    *out = NULL;
     if (!d->labels || d->classes < 2) return err_set(ERR_OPTION, "option 'hash_data': found ood, but %s has no labels", d->name);
     const int own = spec_is(opt, "hash_model", "victim");
     if (own && d->classes == env->victim->classes) *out = model_copy(env->victim);
@@ -233,7 +234,7 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
     }
     int code = fit_members(member, members, env, opt);
     if (!code) code = fit_hash(&hash, env, opt);
-    if (code) {
+    if (code || !hash) {
         for (int a = 0; a < members; a++) model_free(member[a]);
         model_free(hash);
         return code;

@@ -46,7 +46,8 @@ static const struct preset presets[] = {
 
 static void traits(struct defense_traits *out, const struct spec *opt)
 {
-    *out = (struct defense_traits){.argmax = spec_int(opt, "argmax") == 1, .norm = 1, .radius = spec_real(opt, "epsilon")};
+    *out = (struct defense_traits){.argmax = spec_int(opt, "argmax") == 1, .norm = 1, .radius = spec_real(opt, "epsilon"),
+                                    .oracle = spec_is(opt, "surrogate", "transfer")};
 }
 
 static void close(void *state)

@@ -46,7 +46,10 @@ static void traits(struct defense_traits *out, const struct spec *opt)
     const double epsilon = spec_real(opt, "epsilon");
     out->argmax = spec_int(opt, "argmax") == 1;
     out->stateful = spec_int(opt, "fresh") == 1;
-    if (spec_is(opt, "kind", "class")) *out = (struct defense_traits){out->argmax, 1, epsilon, 0, out->stateful};
+    if (spec_is(opt, "kind", "class")) {
+        out->norm = 1;
+        out->radius = epsilon;
+    }
 }
 
 static int open(void **out, const struct defense_env *env, const struct spec *opt)

@@ -160,8 +160,8 @@ static int bracket(double *low, double *high, double *at_low, double *at_high, c
 
 int calibrate(double *value, double *reached, const struct calibration *c)
 {
-    enum measure m;
-    double target = 0, low, high, at_low, at_high;
+    enum measure m = MEASURE_L1;
+    double target = 0, low = 0, high = 0, at_low = 0, at_high = 0;
     int code = read_target(&m, &target, c->target);
     if (!code) code = bracket(&low, &high, &at_low, &at_high, c, m, target);
     if (code) return err_prefix(code, "calibrating %s", c->knob);

@@ -114,8 +114,11 @@ int cell_resolve(struct cell *c, struct store *store)
 {
     struct data d = {0};
     struct model *probe = NULL;
-    int code = open_data(&d, c, store);
+    struct defense *chain = NULL;
+    int oracle = 0, code = open_data(&d, c, store);
     if (!code) code = check_sets(c, &d);
+    if (!code && !(code = defense_parse(&chain, c->defense))) oracle = defense_oracle(chain);
+    defense_free(chain);
     if (!code) code = model_new(&probe, spec_string(&c->victim, "model"), d.train->shape, d.train->classes);
     model_free(probe);
     probe = NULL;
@@ -124,7 +127,7 @@ int cell_resolve(struct cell *c, struct store *store)
     if (code) return code;
     if (d.ood) replace(&c->ood, d.ood->name);
     if (d.pool) replace(&c->pool, d.pool->name);
-    c->ood_is_pool = d.ood && d.pool && same_set(c->ood, c->pool);
+    c->ood_is_pool = oracle || (d.ood && d.pool && same_set(c->ood, c->pool));
     c->pool_is_train = d.pool && strcmp(d.pool->name, d.train->name) == 0;
     char hash[HASH_TEXT], *text = key_text(c, &d);
     hash_bytes(hash, text, strlen(text));

@@ -17,7 +17,7 @@ struct cell {
     char *knob, *target; /* calibrated: the option and what it is to cost (experiments/calibrate.h); "" where it is not */
     char *label;         /* soft, or the link that releases less: hard, topk:k=3:renormalise=1 */
     char *ood, *pool;    /* data set specs, resolved; "" where the cell uses none */
-    int ood_is_pool;     /* the defender's outliers come from the attacker's pool: an upper bound for the defense */
+    int ood_is_pool;     /* the defender trains on the attacker's pool, as outliers or otherwise: an upper bound for the defense */
     int pool_is_train;   /* the attacker queries with the victim's own training set */
     struct spec attack;  /* resolved */
     char *clone_model;

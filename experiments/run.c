@@ -192,7 +192,7 @@ int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *
         const double seconds = (attack + (victim_seen(s, i) ? 0 : victim)) / rate;
         const int there = is_done(done, c->key, 0);
         char *text = cell_text(c);
-        fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : clock_text(took, seconds), text, c->ood_is_pool ? "  (OOD set = the attacker's pool)" : "");
+        fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : clock_text(took, seconds), text, c->ood_is_pool ? "  (the defender trains on the attacker's pool)" : "");
         mem_free(text);
         if (!there) total += seconds;
         left += !there;

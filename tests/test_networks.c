@@ -123,9 +123,13 @@ static void grad2_transfer_needs_a_pool(void)
     struct defense *d = NULL;
     env.pool = NULL;
     CHECK_OK(defense_parse(&d, "grad2:preset=g2"));
+    CHECK(defense_oracle(d)); /* its rows are flagged */
     CHECK_ERR(defense_open(d, &env), ERR_OPTION, "the attack has no pool");
     env.pool = &s.ood;
     CHECK_OK(defense_open(d, &env));
+    defense_free(d);
+    CHECK_OK(defense_parse(&d, "grad2+mad:surrogate=trained"));
+    CHECK(!defense_oracle(d));
     defense_free(d);
     scene_free(&s);
 }
