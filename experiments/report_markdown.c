@@ -127,6 +127,45 @@ static void write_matrix(const struct report *r, int victim, FILE *f)
     mem_free(align);
 }
 
+/* The undefended cell of a victim and attack; NULL: there is none. */
+static const struct report_cell *undefended(const struct report *r, int victim, int attack)
+{
+    for (int d = 0; d < r->defenses; d++)
+        if (strcmp(r->defense[d], "none") == 0) return report_find(r, victim, d, attack);
+    return NULL;
+}
+
+/* A defense should not help the thief: where one seems to, the report says by how much and whether seeds could explain it. */
+static void write_above(const struct report *r, int victim, FILE *f)
+{
+    static const char *const head[] = {"defense", "attack", "clone %", "undefended %", "seeds"};
+    static const double MARGIN = 0.01; /* less is not worth a line */
+    char buf[STAT_TEXT];
+    struct grid *g = grid_new("llrrl");
+    put_head(g, head);
+    for (int i = 0; i < r->cells; i++) {
+        const struct report_cell *c = &r->cell[i], *none = undefended(r, c->victim, c->attack);
+        const struct stat_mean a = c->value[METRIC_LAST], b = none ? none->value[METRIC_LAST] : a;
+        if (c->victim != victim || !a.n || !b.n || a.mean <= b.mean + MARGIN) continue;
+        grid_row(g);
+        put_md(g, 0, r->defense[c->defense], flag(c->flagged, 0));
+        put_md(g, 1, r->attack[c->attack], "");
+        grid_put(g, 2, stat_text(buf, a, METRIC_LAST));
+        grid_put(g, 3, stat_text(buf, b, METRIC_LAST));
+        grid_put(g, 4, a.n < 2 || b.n < 2 ? "one: may be chance" : a.mean - a.half > b.mean + b.half ? "apart: not chance" : "intervals overlap");
+    }
+    if (g->rows > 1) {
+        fputs("### More than the undefended victim gives\n\n", f);
+        grid_markdown(g, f);
+        fputs(
+            "\nHow to read: these clones are better than the undefended victim's. Where intervals overlap, the spread between seeds "
+            "explains it. Where they do not, the answers may teach better than clean ones: a smaller confidence acts as smoothed "
+            "labels.\n\n",
+            f);
+    }
+    grid_free(g);
+}
+
 static void write_clones(const struct report *r, int victim, FILE *f)
 {
     static const char *const head[] = {"defense",   "attack",     "seeds",   "last %",   "val %",   "best %",
@@ -203,7 +242,10 @@ static void write_victim(const struct report *r, int victim, FILE *f)
     mem_free(name);
     write_figure(r, "clone_accuracy", victim, "Clone accuracy for each defense and attack.", f);
     write_matrix(r, victim, f);
+    write_above(r, victim, f);
     write_costs(r, victim, f);
+    write_figure(r, "ood_pool", victim, "Clone accuracy, %, for each OOD set and pool.", f);
+    write_figure(r, "ood_distance", victim, "Clone accuracy against how well OOD set and pool are told apart.", f);
     write_figure(r, "tradeoff", victim, "Clone accuracy against defended accuracy.", f);
     write_clones(r, victim, f);
     if (flagged)

@@ -303,6 +303,32 @@ static void one_seed_has_no_interval(void)
     mem_free(rows);
 }
 
+/* Three seeds each; a is clearly above the undefended row, b overlaps it, c is not a point above. */
+static void what_gives_more_than_the_undefended_victim_is_listed(void)
+{
+    static const double acc[4][3] = {{0.50, 0.51, 0.52}, {0.60, 0.61, 0.62}, {0.40, 0.55, 0.67}, {0.51, 0.515, 0.52}};
+    static const char *const name[] = {"none", "a", "b", "c"};
+    char *rows = mem_string("key,dataset,model,defense,attack,pool,ood,ood_is_pool,label,budget,seed,status,clone_acc_last\n");
+    for (int d = 0; d < 4; d++)
+        for (int s = 0; s < 3; s++) {
+            char *more = mem_print("%sk%d%d,m,l,%s,jbda,,,0,soft,10,%d,ok,%g\n", rows, d, s, name[d], s, acc[d][s]);
+            mem_free(rows);
+            rows = more;
+        }
+    clear();
+    put("results.csv", rows);
+    char *text = printed(0), *md = get("report.md"), *at = strstr(md, "### More than the undefended victim gives");
+    if (CHECK(at != NULL)) {
+        at[4 + strcspn(at + 4, "#")] = 0; /* the section alone */
+        HAS(at, "apart: not chance");
+        HAS(at, "intervals overlap");
+        CHECK(!strstr(at, "| c "));
+    }
+    mem_free(md);
+    free(text);
+    mem_free(rows);
+}
+
 static void a_key_counts_once(void)
 {
     struct report *r = NULL;
@@ -537,6 +563,7 @@ int main(void)
     RUN(curves_are_averaged);
     RUN(rounds_stand_in_sequence);
     RUN(one_seed_has_no_interval);
+    RUN(what_gives_more_than_the_undefended_victim_is_listed);
     RUN(a_key_counts_once);
     RUN(rows_of_one_seed_are_one_value);
     RUN(failures_are_listed);
