@@ -27,9 +27,9 @@ struct ini_step *ini_step_new(struct model *victim, const struct model *student,
     const size_t rows = (size_t)batch * (size_t)victim->classes;
     *s = (struct ini_step){.victim = victim, .student = student, .o = *o, .classes = victim->classes};
     s->victim_id = tape_new(victim, batch, TAPE_BACKWARD);
-    s->victim_ood = tape_new(victim, batch, TAPE_BACKWARD);
-    s->student_id = tape_new(student, batch, TAPE_BACKWARD);
-    s->student_ood = tape_new(student, batch, TAPE_BACKWARD);
+    s->victim_ood = tape_beside(victim, batch, TAPE_BACKWARD, s->victim_id);
+    s->student_id = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
+    s->student_ood = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
     tape_train(s->victim_id, victim->stat);
     tape_train(s->victim_ood, victim->stat);
     for (int t = 0; t < INI_TERMS; t++) {
@@ -47,10 +47,10 @@ struct ini_step *ini_step_new(struct model *victim, const struct model *student,
 void ini_step_free(struct ini_step *s)
 {
     if (!s) return;
-    tape_free(s->victim_id);
-    tape_free(s->victim_ood);
-    tape_free(s->student_id);
     tape_free(s->student_ood);
+    tape_free(s->student_id);
+    tape_free(s->victim_ood);
+    tape_free(s->victim_id);
     for (int t = 0; t < INI_TERMS; t++) {
         mem_free(s->dz[t]);
         mem_free(s->grad[t]);

@@ -52,6 +52,10 @@ enum { TAPE_FORWARD = 0, TAPE_BACKWARD = 1 }; /* TAPE_BACKWARD: backward and tan
 struct tape *tape_new(const struct model *m, int batch, int flags);
 void tape_free(struct tape *t);
 
+/* The same, with the working memory of another tape (what a pass uses and does not leave behind: about half of it) where
+ * that is large enough. The two never run at the same time, and the lender is freed last. */
+struct tape *tape_beside(const struct model *m, int batch, int flags, const struct tape *lender);
+
 /* Train mode: batch statistics, and running ones updated in `stat` (the model's own block, or a copy of it).
  * NULL (at first): eval mode. */
 void tape_train(struct tape *t, float *stat);

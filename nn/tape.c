@@ -18,14 +18,17 @@ struct tape {
     int batch, n, flags;
     float *stat_out; /* train mode: where running statistics go */
     float **y;       /* [layers] outputs; an in-place layer shares its input's */
-    float **d;       /* [layers] gradients or tangents of the outputs */
+    float **d;       /* [layers] gradients or tangents of the outputs, in `work` */
     float **saved;   /* [layers] what a layer's forward leaves for its backward */
     int *readers;    /* [layers + 1] how many layers read an output; [layers]: the network's input */
     int *shares;     /* [layers] 1: y and d are another layer's */
     int *trained;    /* [layers] 1: parameters in this layer or in one that it reads */
     int *unit;       /* [layers] images that it takes at once: the wider of its lanes */
     size_t piece_scratch, piece_sum; /* floats of one piece, whatever the layer */
-    float *scratch, *sum;            /* sum: a gradient on its way to an output that several layers read */
+    float *scratch, *sum;            /* sum: a gradient on its way to an output that several layers read; in `work` */
+    float *work;                     /* what a pass uses and does not leave behind */
+    size_t work_size;
+    int borrowed;                    /* `work` is another tape's */
     const float *x;
 };
 
@@ -69,7 +72,25 @@ static int pieces(int unit, int n)
     return (n + unit - 1) / unit;
 }
 
-static void allocate(struct tape *t)
+static size_t rounded(size_t floats) /* to cache lines */
+{
+    return (floats + MAPS - 1) / MAPS * MAPS;
+}
+
+/* Lays out `work`: scratch, sum and the d of every layer. Returns its floats; sets the pointers where there is memory. */
+static size_t lay_out(struct tape *t, size_t scratch, size_t sum)
+{
+    const struct model *m = t->m;
+    size_t at = rounded(scratch) + rounded(sum);
+    if (t->work) t->scratch = t->work, t->sum = t->work + rounded(scratch);
+    for (int i = 0; i < m->layers && t->flags & TAPE_BACKWARD; i++) {
+        if (t->work) t->d[i] = t->shares[i] ? t->d[m->layer[i].from[0]] : t->work + at;
+        if (!t->shares[i]) at += rounded(shape_floats(m->layer[i].out, t->batch));
+    }
+    return at;
+}
+
+static void allocate(struct tape *t, const struct tape *lender)
 {
     const struct model *m = t->m;
     size_t whole = 0, sum = 0, most = 0;
@@ -84,19 +105,22 @@ static void allocate(struct tape *t)
             t->piece_sum = larger(t->piece_sum, shape_floats(l->out, VECTORS));
         }
         if (l->ops->saved && (l->ops->whole || t->flags & TAPE_BACKWARD)) t->saved[i] = mem_new(l->ops->saved(l, t->batch), sizeof **t->saved);
-        if (t->shares[i]) {
-            t->y[i] = t->y[l->from[0]];
-            t->d[i] = t->d[l->from[0]];
-            continue;
-        }
-        t->y[i] = mem_new(size, sizeof **t->y);
-        if (t->flags & TAPE_BACKWARD) t->d[i] = mem_new(size, sizeof **t->d);
+        t->y[i] = t->shares[i] ? t->y[l->from[0]] : mem_new(size, sizeof **t->y);
     }
-    t->scratch = mem_new(larger(whole, most * t->piece_scratch), sizeof *t->scratch);
-    if (t->flags & TAPE_BACKWARD) t->sum = mem_new(larger(sum, most * t->piece_sum), sizeof *t->sum);
+    whole = larger(whole, most * t->piece_scratch);
+    sum = t->flags & TAPE_BACKWARD ? larger(sum, most * t->piece_sum) : 0;
+    t->work_size = lay_out(t, whole, sum);
+    t->borrowed = lender && lender->work_size >= t->work_size;
+    t->work = t->borrowed ? lender->work : mem_new(t->work_size, sizeof *t->work);
+    lay_out(t, whole, sum);
 }
 
 struct tape *tape_new(const struct model *m, int batch, int flags)
+{
+    return tape_beside(m, batch, flags, NULL);
+}
+
+struct tape *tape_beside(const struct model *m, int batch, int flags, const struct tape *lender)
 {
     assert(batch > 0);
     struct tape *t = mem_new(1, sizeof *t);
@@ -111,7 +135,7 @@ struct tape *tape_new(const struct model *m, int batch, int flags)
     t->trained = mem_new((size_t)m->layers, sizeof *t->trained);
     t->unit = mem_new((size_t)m->layers, sizeof *t->unit);
     plan(t);
-    allocate(t);
+    allocate(t, lender);
     return t;
 }
 
@@ -120,10 +144,9 @@ void tape_free(struct tape *t)
     if (!t) return;
     for (int i = 0; i < t->m->layers; i++) {
         mem_free(t->saved[i]);
-        if (t->shares[i]) continue;
-        mem_free(t->y[i]);
-        mem_free(t->d[i]);
+        if (!t->shares[i]) mem_free(t->y[i]);
     }
+    if (!t->borrowed) mem_free(t->work);
     mem_free(t->y);
     mem_free(t->d);
     mem_free(t->saved);
@@ -131,8 +154,6 @@ void tape_free(struct tape *t)
     mem_free(t->shares);
     mem_free(t->trained);
     mem_free(t->unit);
-    mem_free(t->scratch);
-    mem_free(t->sum);
     mem_free(t);
 }
 
