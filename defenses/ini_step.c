@@ -13,7 +13,7 @@ struct ini_step {
     const struct model *student;
     struct ini_options o;
     int classes, n;
-    struct tape *victim_id, *victim_ood, *student_id, *student_ood;
+    struct tape *victim_id, *victim_ood, *probe; /* probe: the student sees the ID batch first, then the OOD batch */
     float *dz[INI_TERMS];        /* [n][K] weight * d loss / d victim logits of each term */
     float *p, *r, *ju;           /* [n][K] student posteriors; cotangent of the student; J u */
     float *g1, *g2;              /* [student params] gradients of the student; g1 also holds directions */
@@ -28,8 +28,7 @@ struct ini_step *ini_step_new(struct model *victim, const struct model *student,
     *s = (struct ini_step){.victim = victim, .student = student, .o = *o, .classes = victim->classes};
     s->victim_id = tape_new(victim, batch, TAPE_BACKWARD);
     s->victim_ood = tape_beside(victim, batch, TAPE_BACKWARD, s->victim_id);
-    s->student_id = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
-    s->student_ood = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
+    s->probe = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
     tape_train(s->victim_id, victim->stat);
     tape_train(s->victim_ood, victim->stat);
     for (int t = 0; t < INI_TERMS; t++) {
@@ -47,8 +46,7 @@ struct ini_step *ini_step_new(struct model *victim, const struct model *student,
 void ini_step_free(struct ini_step *s)
 {
     if (!s) return;
-    tape_free(s->student_ood);
-    tape_free(s->student_id);
+    tape_free(s->probe);
     tape_free(s->victim_ood);
     tape_free(s->victim_id);
     for (int t = 0; t < INI_TERMS; t++) {
@@ -98,16 +96,16 @@ static double grad_id(struct ini_step *s, const float *sz, const float *vz, cons
     memset(s->g1, 0, params * sizeof *s->g1);
     memset(s->g2, 0, params * sizeof *s->g2);
     loss_ce(sz, y, s->n, s->classes, 1, s->r);
-    model_backward(s->student, s->student_id, s->r, s->g2, NULL);
+    model_backward(s->student, s->probe, s->r, s->g2, NULL);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student, s->student_id, s->r, s->g1, NULL);
+    model_backward(s->student, s->probe, s->r, s->g1, NULL);
     const double n1 = sqrt(vector_dot(params, s->g1, s->g1)), n2 = sqrt(vector_dot(params, s->g2, s->g2));
     const double norms = n1 * n2 > 1e-8 ? n1 * n2 : 1e-8; /* PyTorch's cosine_similarity does so */
     const double cosine = vector_dot(params, s->g1, s->g2) / norms;
     const float a = (float)(1 / norms), b = (float)(n1 > 0 ? -cosine / (n1 * n1) : 0);
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < params; i++) s->g1[i] = a * s->g2[i] + b * s->g1[i];
-    model_tangent(s->student, s->student_id, s->g1, NULL, s->ju);
+    model_tangent(s->student, s->probe, s->g1, NULL, s->ju);
     to_victim(s, s->o.weight[INI_GRAD_ID], s->dz[INI_GRAD_ID]);
     return cosine;
 }
@@ -120,13 +118,13 @@ static double grad_ood(struct ini_step *s, const float *sz, const float *vz)
     double sum = 0;
     memset(g3, 0, params * sizeof *g3);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student, s->student_ood, s->r, g3, NULL);
+    model_backward(s->student, s->probe, s->r, g3, NULL);
     const float unit = (float)(1 / (double)params);
     for (size_t i = 0; i < params; i++) {
         sum += fabs((double)g3[i]);
         g3[i] = g3[i] > 0 ? unit : g3[i] < 0 ? -unit : 0;
     }
-    model_tangent(s->student, s->student_ood, g3, NULL, s->ju);
+    model_tangent(s->student, s->probe, g3, NULL, s->ju);
     to_victim(s, s->o.weight[INI_GRAD_OOD], s->dz[INI_GRAD_OOD]);
     return sum / (double)params;
 }
@@ -144,13 +142,18 @@ void ini_step_losses(struct ini_step *s, const float *x_id, const int *y, const 
     s->n = n;
     memset(loss, 0, INI_TERMS * sizeof *loss);
     const float *vi = model_forward(s->victim, s->victim_id, x_id, n), *vo = model_forward(s->victim, s->victim_ood, x_ood, n);
-    const float *si = model_forward(s->student, s->student_id, x_id, n), *so = model_forward(s->student, s->student_ood, x_ood, n);
     loss[INI_BENIGN] = loss_ce(vi, y, n, s->classes, (float)w[INI_BENIGN], s->dz[INI_BENIGN]);
-    if (w[INI_ID] != 0) loss[INI_ID] = -pull(s, vi, si, -w[INI_ID], s->dz[INI_ID]);
+    if (w[INI_ID] != 0 || w[INI_GRAD_ID] != 0) {
+        const float *si = model_forward(s->student, s->probe, x_id, n);
+        if (w[INI_ID] != 0) loss[INI_ID] = -pull(s, vi, si, -w[INI_ID], s->dz[INI_ID]);
+        if (w[INI_GRAD_ID] != 0) loss[INI_GRAD_ID] = grad_id(s, si, vi, y);
+    }
     if (w[INI_OOD] != 0 && s->o.entropy) loss[INI_OOD] = -loss_entropy(vo, n, s->classes, (float)-w[INI_OOD], s->dz[INI_OOD]);
-    else if (w[INI_OOD] != 0) loss[INI_OOD] = pull(s, vo, so, w[INI_OOD], s->dz[INI_OOD]);
-    if (w[INI_GRAD_ID] != 0) loss[INI_GRAD_ID] = grad_id(s, si, vi, y);
-    if (w[INI_GRAD_OOD] != 0) loss[INI_GRAD_OOD] = grad_ood(s, so, vo);
+    if ((w[INI_OOD] != 0 && !s->o.entropy) || w[INI_GRAD_OOD] != 0) {
+        const float *so = model_forward(s->student, s->probe, x_ood, n);
+        if (w[INI_OOD] != 0 && !s->o.entropy) loss[INI_OOD] = pull(s, vo, so, w[INI_OOD], s->dz[INI_OOD]);
+        if (w[INI_GRAD_OOD] != 0) loss[INI_GRAD_OOD] = grad_ood(s, so, vo);
+    }
 }
 
 /* ---- the victim's gradient ------------------------------------------------------------------------ */
