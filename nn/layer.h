@@ -48,6 +48,8 @@ struct pass {
     float *saved;      /* ops->saved floats that forward leaves for backward and tangent; NULL: neither will be called */
 };
 
+enum { FORGETS_X = 1, FORGETS_Y = 2 };
+
 struct layer_ops {
     const char *name, *about;
     const struct option *options; /* (optional) of a line of an architecture; "out" may be the word K: classes */
@@ -55,6 +57,7 @@ struct layer_ops {
     int inputs;
     int inplace; /* y may be x and dx may be dy: element-wise layers. They keep the sign of what they overwrite (or pass no
                   * gradient there), which is all that a layer below may read of its y in backward. */
+    int forgets; /* FORGETS_X, FORGETS_Y: what backward and tangent do not look at, so that it need not be kept */
     int whole;   /* in train mode an image's result depends on the batch: it is not cut into pieces (nn/tape.c) */
 
     /* From in[] and the resolved options: out, param[], stat[], own, flops. ERR_SHAPE, ERR_OPTION. */

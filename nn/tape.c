@@ -23,6 +23,7 @@ struct tape {
     int *readers;    /* [layers + 1] how many layers read an output; [layers]: the network's input */
     int *shares;     /* [layers] 1: y and d are another layer's */
     int *trained;    /* [layers] 1: parameters in this layer or in one that it reads */
+    int *kept;       /* [layers] 1: y is there after the forward pass; else it stands where d will */
     int *unit;       /* [layers] images that it takes at once: the wider of its lanes */
     size_t piece_scratch, piece_sum; /* floats of one piece, whatever the layer */
     float *scratch, *sum;            /* sum: a gradient on its way to an output that several layers read; in `work` */
@@ -53,6 +54,12 @@ static void plan(struct tape *t)
             if (l->from[j] >= 0 && t->trained[l->from[j]]) t->trained[i] = 1;
         t->shares[i] = l->ops->inplace && from >= 0 && t->readers[from] == 1;
         t->unit[i] = l->in[0].lanes > l->out.lanes ? l->in[0].lanes : l->out.lanes;
+    }
+    for (int i = m->layers - 1; i >= 0; i--) { /* whoever looks at an output keeps it; a shared one for all who share */
+        const struct layer *l = &m->layer[i];
+        if (i == m->layers - 1 || !(l->ops->forgets & FORGETS_Y)) t->kept[i] = 1;
+        for (int j = 0; j < l->inputs; j++)
+            if (l->from[j] >= 0 && (!(l->ops->forgets & FORGETS_X) || (t->shares[i] && t->kept[i]))) t->kept[l->from[j]] = 1;
     }
 }
 
@@ -85,6 +92,7 @@ static size_t lay_out(struct tape *t, size_t scratch, size_t sum)
     if (t->work) t->scratch = t->work, t->sum = t->work + rounded(scratch);
     for (int i = 0; i < m->layers && t->flags & TAPE_BACKWARD; i++) {
         if (t->work) t->d[i] = t->shares[i] ? t->d[m->layer[i].from[0]] : t->work + at;
+        if (t->work && !t->y[i]) t->y[i] = t->d[i];
         if (!t->shares[i]) at += rounded(shape_floats(m->layer[i].out, t->batch));
     }
     return at;
@@ -105,7 +113,8 @@ static void allocate(struct tape *t, const struct tape *lender)
             t->piece_sum = larger(t->piece_sum, shape_floats(l->out, VECTORS));
         }
         if (l->ops->saved && (l->ops->whole || t->flags & TAPE_BACKWARD)) t->saved[i] = mem_new(l->ops->saved(l, t->batch), sizeof **t->saved);
-        t->y[i] = t->shares[i] ? t->y[l->from[0]] : mem_new(size, sizeof **t->y);
+        if (t->shares[i]) t->y[i] = t->y[l->from[0]];
+        else if (t->kept[i] || !(t->flags & TAPE_BACKWARD)) t->y[i] = mem_new(size, sizeof **t->y);
     }
     whole = larger(whole, most * t->piece_scratch);
     sum = t->flags & TAPE_BACKWARD ? larger(sum, most * t->piece_sum) : 0;
@@ -133,6 +142,7 @@ struct tape *tape_beside(const struct model *m, int batch, int flags, const stru
     t->readers = mem_new((size_t)m->layers + 1, sizeof *t->readers);
     t->shares = mem_new((size_t)m->layers, sizeof *t->shares);
     t->trained = mem_new((size_t)m->layers, sizeof *t->trained);
+    t->kept = mem_new((size_t)m->layers, sizeof *t->kept);
     t->unit = mem_new((size_t)m->layers, sizeof *t->unit);
     plan(t);
     allocate(t, lender);
@@ -144,7 +154,7 @@ void tape_free(struct tape *t)
     if (!t) return;
     for (int i = 0; i < t->m->layers; i++) {
         mem_free(t->saved[i]);
-        if (!t->shares[i]) mem_free(t->y[i]);
+        if (!t->shares[i] && t->y[i] != t->d[i]) mem_free(t->y[i]);
     }
     if (!t->borrowed) mem_free(t->work);
     mem_free(t->y);
@@ -153,6 +163,7 @@ void tape_free(struct tape *t)
     mem_free(t->readers);
     mem_free(t->shares);
     mem_free(t->trained);
+    mem_free(t->kept);
     mem_free(t->unit);
     mem_free(t);
 }

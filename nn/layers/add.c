@@ -38,5 +38,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     sum(l, p->n, vx[0], vx[1], vy);
 }
 
-LAYER(add) = {.name = "add", .about = "sum of two", .inputs = 2,
+LAYER(add) = {.name = "add", .about = "sum of two", .inputs = 2, .forgets = FORGETS_X | FORGETS_Y,
     .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

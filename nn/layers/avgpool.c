@@ -69,4 +69,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(avgpool) = {.name = "avgpool", .about = "mean over windows, or over the whole map", .options = options, .own = sizeof(struct own),
-    .inputs = 1, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
+    .inputs = 1, .forgets = FORGETS_X | FORGETS_Y, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

@@ -173,5 +173,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     }
 }
 
-LAYER(batchnorm) = {.name = "batchnorm", .about = "batch normalisation (momentum 0.1, eps 1e-5)", .options = options, .inputs = 1, .whole = 1,
+LAYER(batchnorm) = {.name = "batchnorm", .about = "batch normalisation (momentum 0.1, eps 1e-5)", .options = options, .inputs = 1, .forgets = FORGETS_Y, .whole = 1,
     .shape = shape, .saved = saved, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

@@ -543,5 +543,5 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
     input_gradient(l, p, dy, dx[0]);
 }
 
-LAYER(conv) = {.name = "conv", .about = "convolution", .options = options, .own = sizeof(struct own), .inputs = 1, .shape = shape,
+LAYER(conv) = {.name = "conv", .about = "convolution", .options = options, .own = sizeof(struct own), .inputs = 1, .forgets = FORGETS_Y, .shape = shape,
     .scratch = scratch, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

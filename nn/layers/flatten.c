@@ -49,5 +49,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     to_vectors(l, p->n, vx[0], vy);
 }
 
-LAYER(flatten) = {.name = "flatten", .about = "maps to vectors of features", .inputs = 1,
+LAYER(flatten) = {.name = "flatten", .about = "maps to vectors of features", .inputs = 1, .forgets = FORGETS_X | FORGETS_Y,
     .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

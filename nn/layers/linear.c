@@ -218,5 +218,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     apply(l, p->n, vw + l->param[0].at, l->params > 1 ? vw + l->param[1].at : NULL, p->x[0], vx[0] != NULL, vy);
 }
 
-LAYER(linear) = {.name = "linear", .about = "y = W x + b on vectors", .options = options, .own = sizeof(struct own), .inputs = 1,
+LAYER(linear) = {.name = "linear", .about = "y = W x + b on vectors", .options = options, .own = sizeof(struct own), .inputs = 1, .forgets = FORGETS_Y,
     .shape = shape, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

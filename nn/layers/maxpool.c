@@ -123,5 +123,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     }
 }
 
-LAYER(maxpool) = {.name = "maxpool", .about = "maximum over windows", .options = options, .own = sizeof(struct own), .inputs = 1,
+LAYER(maxpool) = {.name = "maxpool", .about = "maximum over windows", .options = options, .own = sizeof(struct own), .inputs = 1, .forgets = FORGETS_X | FORGETS_Y,
     .shape = shape, .saved = saved, .forward = forward, .backward = backward, .tangent = tangent};

@@ -92,5 +92,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     to_maps(l, p->n, vx[0] ? vx[0] : p->x[0], scale, zero, vy);
 }
 
-LAYER(normalise) = {.name = "normalise", .about = "rows of pixels in [0,1] to maps of (x - mean) / std", .inputs = 1,
+LAYER(normalise) = {.name = "normalise", .about = "rows of pixels in [0,1] to maps of (x - mean) / std", .inputs = 1, .forgets = FORGETS_X | FORGETS_Y,
     .shape = shape, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

@@ -38,5 +38,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     mask(l, p, vx[0], vy);
 }
 
-LAYER(relu) = {.name = "relu", .about = "max(x, 0)", .inputs = 1, .inplace = 1,
+LAYER(relu) = {.name = "relu", .about = "max(x, 0)", .inputs = 1, .forgets = FORGETS_X, .inplace = 1,
     .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

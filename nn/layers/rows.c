@@ -36,5 +36,5 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
     to_rows(l, p->n, vx[0], vy);
 }
 
-LAYER(rows) = {.name = "rows", .about = "lanes to plain rows", .inputs = 1,
+LAYER(rows) = {.name = "rows", .about = "lanes to plain rows", .inputs = 1, .forgets = FORGETS_X | FORGETS_Y,
     .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
