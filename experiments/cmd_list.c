@@ -256,7 +256,7 @@ static int show_model(const char *name)
 
 static int show_layer(const char *name)
 {
-    const struct layer_ops *l = layer_find(name);
+    const struct layer_ops *l = layer_find(name, NULL);
     const char *names[64];
     for (int i = 0; i < layer_count(); i++) names[i] = layer_at(i)->name;
     if (!l) return spec_unknown("layer", name, names, layer_count());

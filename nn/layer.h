@@ -23,7 +23,7 @@ struct param {
 };
 
 struct layer {
-    const struct layer_ops *ops;
+    const struct layer_ops *ops, *alone; /* its work shared out to all threads; in the calling thread alone */
     char name[48];
     int inputs, from[LAYER_INPUTS]; /* the layers it reads; -1: the network's input */
     struct shape in[LAYER_INPUTS], out;
@@ -80,7 +80,8 @@ struct layer_ops {
 /* The kinds known to this build, in the order of nn/layers/list.h, for the instruction set in use. */
 int layer_count(void);
 const struct layer_ops *layer_at(int i);
-const struct layer_ops *layer_find(const char *name); /* NULL: unknown */
+/* NULL: unknown. *alone (may be NULL): the same layer, built to run in one thread. */
+const struct layer_ops *layer_find(const char *name, const struct layer_ops **alone);
 
 /* "avx512", "avx2", "base" or "naive": what the processor has, or what the environment's HEIST_SIMD says. A model
  * keeps the layers it was built with, so a test sets HEIST_SIMD, builds one, and sets another. */

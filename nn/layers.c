@@ -8,34 +8,41 @@
 enum simd { NAIVE, BASE, AVX2, AVX512, SIMDS };
 static const char *const simd_name[SIMDS] = {"naive", "base", "avx2", "avx512"};
 
-#define X(NAME) extern const struct layer_ops layer_##NAME##_naive, layer_##NAME##_base, layer_##NAME##_avx2, layer_##NAME##_avx512;
+/* The two builds of each file of nn/layers for an instruction set. */
+struct twin {
+    const struct layer_ops *shared, *alone;
+};
+
+#define DECLARE(NAME, SIMD) extern const struct layer_ops layer_##NAME##_##SIMD, layer_##NAME##_##SIMD##_alone;
+#define TWIN(NAME, SIMD) {&layer_##NAME##_##SIMD, &layer_##NAME##_##SIMD##_alone},
+
+#define X(NAME) DECLARE(NAME, naive) DECLARE(NAME, base) DECLARE(NAME, avx2) DECLARE(NAME, avx512)
 #include "nn/layers/list.h"
 #undef X
-
-#define X(NAME) &layer_##NAME##_naive,
-static const struct layer_ops *const naive[] = {
+#define X(NAME) TWIN(NAME, naive)
+static const struct twin naive[] = {
 #include "nn/layers/list.h"
 };
 #undef X
-#define X(NAME) &layer_##NAME##_base,
-static const struct layer_ops *const base[] = {
+#define X(NAME) TWIN(NAME, base)
+static const struct twin base[] = {
 #include "nn/layers/list.h"
 };
 #undef X
 #ifdef HAVE_SIMD_avx512
-#define X(NAME) &layer_##NAME##_avx2,
-static const struct layer_ops *const avx2[] = {
+#define X(NAME) TWIN(NAME, avx2)
+static const struct twin avx2[] = {
 #include "nn/layers/list.h"
 };
 #undef X
-#define X(NAME) &layer_##NAME##_avx512,
-static const struct layer_ops *const avx512[] = {
+#define X(NAME) TWIN(NAME, avx512)
+static const struct twin avx512[] = {
 #include "nn/layers/list.h"
 };
 #undef X
-static const struct layer_ops *const *const table[SIMDS] = {naive, base, avx2, avx512};
+static const struct twin *const table[SIMDS] = {naive, base, avx2, avx512};
 #else
-static const struct layer_ops *const *const table[SIMDS] = {naive, base, NULL, NULL};
+static const struct twin *const table[SIMDS] = {naive, base, NULL, NULL};
 #endif
 
 static int offered(enum simd s) /* built in, and the processor has it */
@@ -80,14 +87,17 @@ int layer_count(void)
 
 const struct layer_ops *layer_at(int i)
 {
-    return table[choose()][i];
+    return table[choose()][i].shared;
 }
 
-const struct layer_ops *layer_find(const char *name)
+const struct layer_ops *layer_find(const char *name, const struct layer_ops **alone)
 {
-    const struct layer_ops *const *all = table[choose()];
+    const struct twin *all = table[choose()];
     for (int i = 0; i < layer_count(); i++)
-        if (strcmp(all[i]->name, name) == 0) return all[i];
+        if (strcmp(all[i].shared->name, name) == 0) {
+            if (alone) *alone = all[i].alone;
+            return all[i].shared;
+        }
     return NULL;
 }
 

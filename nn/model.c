@@ -81,7 +81,7 @@ static int add_layer(struct model *m, char *line)
     struct spec opt = {.name = mem_string("layer")};
     for (char *w = strtok_r(line, " \t", &rest); w && n < WORDS; w = strtok_r(NULL, " \t", &rest)) word[n++] = w;
     struct layer *l = &m->layer[m->layers];
-    l->ops = layer_find(word[0]);
+    l->ops = layer_find(word[0], &l->alone);
     if (!l->ops) {
         code = known_layers(word[0]);
         goto out;

@@ -37,6 +37,7 @@ struct tape {
 struct piece {
     int first, n;
     float *scratch, *sum;
+    int alone; /* it belongs to one thread, among others */
 };
 
 /* A layer works in place where its only input has no other reader. */
@@ -201,12 +202,17 @@ static struct piece piece_of(const struct tape *t, int unit, int k)
 {
     const int first = k * unit;
     return (struct piece){first, t->n - first < unit ? t->n - first : unit, t->scratch + (size_t)k * t->piece_scratch,
-                          t->sum ? t->sum + (size_t)k * t->piece_sum : NULL};
+                          t->sum ? t->sum + (size_t)k * t->piece_sum : NULL, 1};
 }
 
 static struct piece whole_batch(const struct tape *t)
 {
-    return (struct piece){0, t->n, t->scratch, t->sum};
+    return (struct piece){0, t->n, t->scratch, t->sum, 0};
+}
+
+static const struct layer_ops *ops_of(const struct tape *t, int i, const struct piece *c)
+{
+    return c->alone ? t->m->layer[i].alone : t->m->layer[i].ops;
 }
 
 /* Where image `first` stands in a buffer of layer `from`'s outputs (-1: the network's input); NULL stays NULL. */
@@ -238,7 +244,7 @@ static void forward_layers(const struct tape *t, int from, int to, struct piece 
 {
     for (int i = from; i < to; i++) {
         const struct pass p = pass_of(t, i, &c);
-        t->m->layer[i].ops->forward(&t->m->layer[i], &p);
+        ops_of(t, i, &c)->forward(&t->m->layer[i], &p);
     }
 }
 
@@ -267,9 +273,9 @@ struct wanted {
     float *dparams, *dx;
 };
 
-static void add(float *to, const float *v, size_t size)
+static void add(float *to, const float *v, size_t size, int alone)
 {
-#pragma omp parallel for simd schedule(static)
+#pragma omp parallel for simd schedule(static) if (!alone)
     for (size_t i = 0; i < size; i++) to[i] += v[i];
 }
 
@@ -285,7 +291,7 @@ static float *target(const struct tape *t, const struct wanted *w, int from, con
 static void arrived(const struct tape *t, int from, const float *to, const struct piece *c, int *seen)
 {
     if (from < 0 || !to) return;
-    if (seen[from]) add(part(t, from, t->d[from], c->first), c->sum, shape_floats(t->m->layer[from].out, c->n));
+    if (seen[from]) add(part(t, from, t->d[from], c->first), c->sum, shape_floats(t->m->layer[from].out, c->n), c->alone);
     seen[from] = 1;
 }
 
@@ -299,7 +305,7 @@ static void backward_layers(const struct tape *t, const struct wanted *w, int fr
         int any = dparams && l->params;
         if (!w->dx && !t->trained[i]) continue;
         for (int j = 0; j < l->inputs; j++) any |= (to[j] = target(t, w, l->from[j], &c, seen)) != NULL;
-        if (any) l->ops->backward(l, &p, part_const(t, i, t->d[i], c.first), dparams, to);
+        if (any) ops_of(t, i, &c)->backward(l, &p, part_const(t, i, t->d[i], c.first), dparams, to);
         for (int j = 0; j < l->inputs; j++) arrived(t, l->from[j], to[j], &c, seen);
     }
 }
@@ -350,7 +356,7 @@ static void tangent_layers(const struct tape *t, const float *vparams, const flo
             const int in = l->from[j];
             v[j] = part_const(t, in, in < 0 ? vx : vx || t->trained[in] ? t->d[in] : NULL, c.first);
         }
-        if (vx || t->trained[i]) l->ops->tangent(l, &p, vparams, v, part(t, i, t->d[i], c.first));
+        if (vx || t->trained[i]) ops_of(t, i, &c)->tangent(l, &p, vparams, v, part(t, i, t->d[i], c.first));
     }
 }
 
