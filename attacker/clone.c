@@ -17,7 +17,10 @@ struct transfer *transfer_new(int n, int classes, const struct dataset *pool, si
     struct transfer *t = mem_new(1, sizeof *t);
     *t = (struct transfer){.n = n, .classes = classes, .pool = pool};
     if (pool) t->index = mem_new((size_t)n, sizeof *t->index);
-    else t->x = mem_new((size_t)n * d, sizeof *t->x);
+    else {
+        t->x = mem_new((size_t)n * d, sizeof *t->x);
+        t->family = mem_new((size_t)n, sizeof *t->family);
+    }
     t->d = pool ? shape_size(pool->shape) : d;
     t->q = mem_new((size_t)n * (size_t)classes, sizeof *t->q);
     return t;
@@ -29,6 +32,7 @@ void transfer_free(struct transfer *t)
     mem_free(t->index);
     mem_free(t->x);
     mem_free(t->q);
+    mem_free(t->family);
     mem_free(t);
 }
 
@@ -133,14 +137,33 @@ static int held_out_rows(int n, double val)
     return rows < n ? rows : n - 1;
 }
 
+int clone_split(const struct transfer *t, double val, uint64_t seed, int *order)
+{
+    const int units = t->family ? t->families : t->n, held = held_out_rows(units, val);
+    struct rng r = rng_stream(seed, "clone/val", 0);
+    if (!t->family) {
+        rng_permutation(&r, order, t->n);
+        return held;
+    }
+    int *unit = mem_new((size_t)units, sizeof *unit), *out = mem_new((size_t)units, sizeof *out), n = 0;
+    rng_permutation(&r, unit, units);
+    for (int i = units - held; i < units; i++) out[unit[i]] = 1;
+    for (int side = 0; side < 2; side++)
+        for (int i = 0; i < t->n; i++)
+            if (out[t->family[i]] == side) order[n++] = i;
+    for (n = 0; n < t->n && out[t->family[order[t->n - 1 - n]]]; n++) continue;
+    mem_free(unit);
+    mem_free(out);
+    return n;
+}
+
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o, int epoch, int part)
 {
     const int batch = o->optim.batch > BATCH ? o->optim.batch : BATCH;
-    struct training s = {.clone = clone, .env = env, .t = t, .n_val = held_out_rows(t->n, o->val), .epoch = epoch};
-    s.n_train = t->n - s.n_val;
+    struct training s = {.clone = clone, .env = env, .t = t, .epoch = epoch};
     s.order = mem_new((size_t)t->n, sizeof *s.order);
-    struct rng r = rng_stream(env->seed, "clone/val", (uint64_t)part);
-    rng_permutation(&r, s.order, t->n);
+    s.n_val = clone_split(t, o->val, env->seed, s.order);
+    s.n_train = t->n - s.n_val;
     s.tape = tape_new(clone, o->optim.batch, TAPE_BACKWARD);
     s.eval = tape_new(clone, BATCH, TAPE_FORWARD);
     tape_train(s.tape, clone->stat);

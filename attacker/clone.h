@@ -13,6 +13,8 @@ struct transfer {
     int *index;
     float *x; /* [n][c][h][w] in [0,1] */
     float *q; /* [n][K] */
+    int *family; /* [n] (own images) made from one seed, 0 .. families - 1: held out together or not at all */
+    int families;
 };
 
 /* Room for n images of `pool` (index, q), or of the attacker's own with d numbers an image (x, q). transfer_free. */
@@ -38,8 +40,13 @@ struct clone_options {
     {"val", OPTION_REAL, "0.1", 0, 0.9, 0, "share of the transfer set held out to choose the `val` epoch"}
 int clone_options_read(struct clone_options *out, const struct spec *s);
 
-/* Trains `clone`, from what it holds, on the transfer set with KL to the answers. epoch: epochs the attack has
- * trained before (observe counts on from there); `part` tells apart several trainings of one attack. */
+/* order [n]: the rows to train on, then those that are held out by this seed; returns how many those are: floor(val n), or
+ * that part of the families with all their rows. At least one where there are two, never all. */
+int clone_split(const struct transfer *t, double val, uint64_t seed, int *order);
+
+/* Trains `clone`, from what it holds, on the transfer set with KL to the answers. The rows that are held out are the same in
+ * every training of one attack, so that `val` never looks at what a clone was trained on. epoch: epochs the attack has
+ * trained before (observe counts on from there); `part` tells the order of the batches of several trainings apart. */
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o,
                 int epoch, int part);
 

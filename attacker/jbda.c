@@ -166,6 +166,7 @@ static void move(struct state *s, int from, int to, int n)
     const float *low = spec_int(s->opt, "clamp") ? s->low : NULL, *high = low ? s->high : NULL;
     float *y = s->t->x + (size_t)to * d;
     int target[BATCH];
+    memcpy(s->t->family + to, s->t->family + from, (size_t)n * sizeof *s->t->family);
     choose_targets(s, q, n, target);
     memcpy(y, start, (size_t)n * d * sizeof *y);
     for (int i = 0; i < iters; i++) {
@@ -276,6 +277,7 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     s.t->n = (int)(first < room ? first : room);
     if (left(&s) < s.t->n) s.t->n = (int)left(&s);
     dataset_batch(seeds, NULL, 0, s.t->n, s.t->x);
+    for (s.t->families = 0; s.t->families < s.t->n; s.t->families++) s.t->family[s.t->families] = s.t->families;
     code = s.t->n ? rounds(&s) : err_set(ERR_BUDGET, "budget: the black box has no queries left, expected at least 1");
     tape_free(s.tape);
     transfer_free(s.t);

@@ -14,7 +14,7 @@
 #include "victim/victim.h"
 
 /* Raised when a change makes the same options give other numbers. */
-static const char PROTOCOL[] = "protocol 1";
+static const char PROTOCOL[] = "protocol 2";
 
 void cell_free(struct cell *c)
 {

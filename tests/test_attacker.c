@@ -618,9 +618,33 @@ static void jbda_flips_lambda(void)
     scene_close(&s);
 }
 
+/* JBDA's set grows and its clone goes on: what was held out once, and what is made from it, is never trained on. */
+static void what_is_held_out_stays_held_out(void)
+{
+    enum { SEEDS = 20, ROUNDS = 3, MOST = SEEDS << ROUNDS };
+    struct transfer *t = transfer_new(MOST, 2, NULL, 1);
+    int order[MOST], out[SEEDS] = {0};
+    t->families = SEEDS;
+    for (int i = 0; i < MOST; i++) t->family[i] = i % SEEDS;
+    for (int round = 0; round <= ROUNDS; round++) {
+        int seen[MOST] = {0};
+        t->n = SEEDS << round;
+        const int held = clone_split(t, 0.25, 7, order);
+        CHECK_INT(held, t->n / 4);
+        for (int i = 0; i < t->n; i++) {
+            const int is_out = i >= t->n - held, seed = order[i] % SEEDS;
+            CHECK(!seen[order[i]]++);
+            if (round == 0) out[seed] = is_out;
+            CHECK_INT(is_out, out[seed]);
+        }
+    }
+    transfer_free(t);
+}
+
 int main(void)
 {
     omp_set_num_threads(1); /* the networks are tiny; where two threads are the question, a test asks for them */
+    RUN(what_is_held_out_stays_held_out);
     RUN(no_attack_exceeds_its_budget);
     RUN(the_budget_is_the_smaller_of_both);
     RUN(no_option_has_two_meanings);
