@@ -241,7 +241,7 @@ static void check_products(struct findings *f)
 /* Every kind of layer, with borders, strides and a fork. No bias before a batch norm: its gradient would be only rounding. */
 static const char probe[] = "conv a out=6 k=5 bias=0\nbatchnorm b\nrelu c\nconv d out=6 k=3 pad=1 < c\nadd e < c d\nmaxpool k=2\n"
                             "conv f out=9 k=3 stride=2 pad=1\nrelu\navgpool k=2\nflatten\nlinear g out=70\nleakyrelu\ndropout\n"
-                            "unflatten c=7 h=2 w=5\nupsample\nflatten\ntanh\nlinear h out=K\n";
+                            "unflatten c=7 h=2 w=5\npad to=4\nupsample\nflatten\ntanh\nlinear h out=K\n";
 enum { BATCH = 20, PROBE_CLASSES = 10 }; /* 20: a full register of lanes and a part of one */
 
 /* What the probe network computes; in eval mode the logits, tangent and gradients, in train mode what differs there. */

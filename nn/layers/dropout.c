@@ -84,4 +84,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(dropout) = {.name = "dropout", .about = "zeros at random in train mode", .options = options, .own = sizeof(struct own), .inputs = 1,
-    .inplace = 1, .whole = 1, .shape = shape, .saved = saved, .init = init, .forward = forward, .backward = backward, .tangent = tangent};
+    .inplace = 1, .whole = 1, .forgets = FORGETS_X | FORGETS_Y, .shape = shape, .saved = saved, .init = init, .forward = forward, .backward = backward, .tangent = tangent};

@@ -42,4 +42,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(leakyrelu) = {.name = "leakyrelu", .about = "x above zero, slope x below", .options = options, .own = sizeof(struct own), .inputs = 1,
-    .inplace = 1, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
+    .inplace = 1, .forgets = FORGETS_X, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

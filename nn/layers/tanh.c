@@ -49,4 +49,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(tanh) = {.name = "tanh", .about = "tanh(x)", .inputs = 1, .inplace = 1,
-    .shape = shape, .saved = saved, .forward = forward, .backward = backward, .tangent = tangent};
+    .forgets = FORGETS_X | FORGETS_Y, .shape = shape, .saved = saved, .forward = forward, .backward = backward, .tangent = tangent};

@@ -54,4 +54,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(unflatten) = {.name = "unflatten", .about = "vectors of features to maps", .options = options, .inputs = 1,
-    .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
+    .forgets = FORGETS_X | FORGETS_Y, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};

@@ -62,4 +62,4 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 }
 
 LAYER(upsample) = {.name = "upsample", .about = "nearest neighbour, k times as wide and as high", .options = options, .own = sizeof(struct own),
-    .inputs = 1, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
+    .inputs = 1, .forgets = FORGETS_X | FORGETS_Y, .shape = shape, .forward = forward, .backward = backward, .tangent = tangent};
