@@ -51,7 +51,7 @@ help:
 	@echo 'make run          install what is missing, build, get the data, run experiments/sweeps/quick.ini'
 	@echo 'make test         the same set-up, then every test (make asan test: under ASan and UBSan)'
 	@echo 'make golden GOLDEN=DIR   check the golden vectors of a folder'
-	@echo 'make bench        side by side with PyTorch (installs python3-torch)'
+	@echo 'make bench        side by side with PyTorch (installs python3-torch); ROWS=lenet5,resnet18/train: those alone'
 	@echo 'make lint         cppcheck and clang-tidy      make fuzz   ten minutes for each reader'
 	@echo 'make deps         install the Debian packages that heist needs'
 
@@ -118,7 +118,7 @@ golden: $(CHECKER)
 
 bench: deps all
 	@sh base/deps.sh install-torch
-	@/usr/bin/python3 tests/bench/bench.py $(B)/heist
+	@/usr/bin/python3 tests/bench/bench.py $(B)/heist $(if $(ROWS),--rows '$(ROWS)')
 
 lint: deps
 	@sh tests/lint.sh

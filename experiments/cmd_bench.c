@@ -11,6 +11,7 @@
 #include "defenses/defense.h"
 #include "defenses/ini_step.h"
 #include "experiments/cmd.h"
+#include "experiments/roofline.h"
 #include "nn/loss.h"
 #include "nn/optim.h"
 
@@ -146,7 +147,8 @@ static int measure(struct timing *out, struct bench *b, int (*step)(struct bench
     return code;
 }
 
-static void print_json(const char *model, const char *task, int batch, struct timing t, const struct timing *plain)
+/* base_mb: what the process held at most before the task's networks were made */
+static void print_json(const char *model, const char *task, int batch, struct timing t, const struct timing *plain, double base_mb)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "model", model);
@@ -158,6 +160,7 @@ static void print_json(const char *model, const char *task, int batch, struct ti
     cJSON_AddNumberToObject(o, "runs", t.runs);
     if (plain) cJSON_AddNumberToObject(o, "plain_ms", plain->median);
     cJSON_AddNumberToObject(o, "peak_mb", mem_peak_mb());
+    cJSON_AddNumberToObject(o, "base_mb", base_mb);
     char *text = cJSON_PrintUnformatted(o);
     puts(text);
     cJSON_free(text);
@@ -173,11 +176,22 @@ static int whole(int *out, const char *flag, const char *text, int least, int mo
     return OK;
 }
 
+static int roofline(const char *arch, struct shape in, int classes, int batch)
+{
+    struct model *m = NULL;
+    const int code = model_new(&m, arch, in, classes);
+    if (code) return code;
+    model_init(m, 1);
+    roofline_print(m, batch);
+    model_free(m);
+    return OK;
+}
+
 int cmd_bench(int argc, char **argv)
 {
     const char *model = "lenet5", *task = "train", *batch_text = "128", *json = NULL, *threads_text = NULL, *input = NULL, *classes_text = "10", *runs_text = "0";
     const struct cmd_flag flags[] = {{"--model", "M", "the network (lenet5)", &model, 0, NULL},
-        {"--task", "TASK", "train, infer, ini, mad, mad-argmax or mad-jacobian (train)", &task, 0, NULL},
+        {"--task", "TASK", "train, infer, ini, mad, mad-argmax, mad-jacobian or roofline (train)", &task, 0, NULL},
         {"--batch", "N", "images a step (128)", &batch_text, 0, NULL}, {"--threads", "N", "OpenMP threads", &threads_text, 0, NULL},
         {"--input", "CxHxW", "shape of an image (1x28x28 for lenet5 and mlp, else 3x32x32)", &input, 0, NULL},
         {"--classes", "K", "classes (10)", &classes_text, 0, NULL}, {"--runs", "N", "timed runs (about 1.5 s of them)", &runs_text, 0, NULL},
@@ -190,7 +204,7 @@ int cmd_bench(int argc, char **argv)
     if (code) return cmd_exit("bench", code);
     in = strcmp(model, "lenet5") && strcmp(model, "mlp") ? (struct shape){3, 32, 32, ROWS} : (struct shape){1, 28, 28, ROWS};
     const struct task *t = NULL;
-    const char *names[TASKS];
+    const char *names[TASKS + 1] = {[TASKS] = "roofline"};
     for (int i = 0; i < TASKS; i++) {
         names[i] = tasks[i].name;
         if (strcmp(task, tasks[i].name) == 0) t = &tasks[i];
@@ -201,12 +215,14 @@ int cmd_bench(int argc, char **argv)
     if (!code && threads_text && !(code = whole(&threads, "--threads", threads_text, 1, 1024))) omp_set_num_threads(threads);
     char rest;
     if (!code && input && sscanf(input, "%4dx%4dx%4d%c", &in.c, &in.h, &in.w, &rest) != 3) code = err_set(ERR_OPTION, "--input: found '%s', expected as 3x32x32", input);
-    if (!code && !t) code = spec_unknown("task", task, names, TASKS);
+    if (!code && strcmp(task, "roofline") == 0) return cmd_exit("bench", roofline(model, in, classes, batch));
+    if (!code && !t) code = spec_unknown("task", task, names, TASKS + 1);
+    const double base_mb = mem_peak_mb();
     if (!code) code = bench_open(&b, t, model, in, classes, batch);
     if (!code && t->defense) code = measure(&plain, &b, step_infer, runs);
     if (!code) code = measure(&took, &b, t->step, runs);
     if (!code) {
-        if (json) print_json(model, task, batch, took, t->defense ? &plain : NULL);
+        if (json) print_json(model, task, batch, took, t->defense ? &plain : NULL, base_mb);
         else printf("%s %s, batch %d, %d threads: %.3f ms (least %.3f, %d runs)\n", model, task, batch, omp_get_max_threads(), took.median, took.min, took.runs);
         if (!json && t->defense) printf("  without the defense: %.3f ms\n", plain.median);
     }

@@ -221,21 +221,64 @@ static int show_dataset(const char *name)
     return OK;
 }
 
-/* One line; what it reads stands behind it where that is not the line above. */
-static void print_layer(const struct model *m, int i)
+/* Connections that pass layers by, one a column: from[] the layer they leave, -1 a free column. */
+enum { RAILS = 3 };
+struct rails {
+    int from[RAILS];
+};
+
+static int reads(const struct layer *l, int from)
+{
+    return (l->inputs > 0 && l->from[0] == from) || (l->inputs > 1 && l->from[1] == from);
+}
+
+static int last_reader(const struct model *m, int from)
+{
+    int i = m->layers - 1;
+    while (i > from && !reads(&m->layer[i], from)) i--;
+    return i;
+}
+
+/* '.' leaves here, '|' passes by, '+' is read here and further down, a quote: ends here. */
+static void print_rails(struct rails *r, const struct model *m, int i)
+{
+    const int last = last_reader(m, i);
+    int leaves = last > i + 1;
+    for (int k = 0; k < RAILS; k++) {
+        char mark = ' ';
+        if (r->from[k] >= 0) {
+            const int ends = last_reader(m, r->from[k]) == i;
+            mark = '|';
+            if (reads(&m->layer[i], r->from[k])) mark = ends ? '\'' : '+';
+            if (ends) r->from[k] = -1;
+        } else if (leaves) {
+            mark = '.';
+            r->from[k] = i;
+            leaves = 0;
+        }
+        putchar(mark);
+    }
+}
+
+/* One line; the numbers of the layers that it reads stand behind it where that is not the line above. */
+static void print_layer(const struct model *m, int i, struct rails *r)
 {
     const struct layer *l = &m->layer[i];
     char out[32];
     size_t params = 0;
     for (int j = 0; j < l->params; j++) params += l->param[j].size;
     snprintf(out, sizeof out, "%dx%dx%d", l->out.c, l->out.h, l->out.w);
-    printf("  %-11s %-26s %12s", l->ops->name, l->name, out);
+    printf("  %3d ", i);
+    print_rails(r, m, i);
+    printf(" %-11s %-26s %12s", l->ops->name, l->name, out);
     if (params) printf(" %11zu", params);
     else printf(" %11s", "-");
     if (l->flops > 0) printf(" %12.0f", l->flops);
     else printf(" %12s", "-");
-    for (int j = 0; j < l->inputs; j++)
-        if (l->from[j] != i - 1) printf("  < %s", l->from[j] < 0 ? "input" : m->layer[l->from[j]].name);
+    for (int j = 0; j < l->inputs && i; j++) {
+        if (l->from[j] < 0) printf("  < input");
+        else if (l->from[j] != i - 1) printf("  < %d", l->from[j]);
+    }
     printf("\n");
 }
 
@@ -248,8 +291,10 @@ static int show_model(const char *name)
     printf("%s: %s\n", a->name, a->about);
     if (model_new(&m, name, GREY, CLASSES) && (code = model_new(&m, name, COLOUR, CLASSES))) return code;
     printf("for %dx%dx%d and %d classes: %zu parameters, %.0f multiply-adds\n\n", m->input.c, m->input.h, m->input.w, CLASSES, m->params, model_flops(m));
-    printf("  %-11s %-26s %12s %11s %12s\n", "layer", "name", "output", "parameters", "mult-adds");
-    for (int i = 0; i < m->layers; i++) print_layer(m, i);
+    printf("  %3s %*s %-11s %-26s %12s %11s %12s\n", "", RAILS, "", "layer", "name", "output", "parameters", "mult-adds");
+    struct rails r;
+    for (int k = 0; k < RAILS; k++) r.from[k] = -1;
+    for (int i = 0; i < m->layers; i++) print_layer(m, i, &r);
     model_free(m);
     return OK;
 }

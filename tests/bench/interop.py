@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """Do heist and PyTorch read each other's weights, and compute the same logits from them?
 
-    interop.py HEIST_BINARY [--model lenet5] [--dataset mnist]
+    interop.py HEIST_BINARY [--models lenet5,resnet18 | all]
 
     to heist     a state_dict of PyTorch, written here as safetensors, evaluated by heist
     to PyTorch   a network trained and written by heist, read here, evaluated by PyTorch
 
-on 512 test images, which heist gives in [0,1] beside its logits; PyTorch's network sees (x - mean) / std. The largest
-difference of a logit must stay under 1e-4 of the logits' root mean square. Exit status 1 where one does not hold.
+for images of 1x28x28 and 3x32x32, on sets that are made here: noise over a pattern for each class. heist gives the images in
+[0,1] beside its logits; PyTorch's network sees (x - mean) / std. The largest difference of a logit must stay under 1e-4 of the
+logits' root mean square. Exit status 1 where one does not hold.
 """
 import argparse
 import json
@@ -22,12 +23,11 @@ import numpy as np
 import torch
 
 sys.dont_write_bytecode = True
-import torch_bench
+import networks
 
 TOLERANCE = 1e-4
-EVALUATED = 512
-CLASSES = 10
-NORMALISATION = {"mnist": ([0.1307], [0.3081])}
+IMAGES = {"train": 64, "t10k": 32}
+SETS = {"grey": (networks.GREY, 10), "colour": (networks.COLOUR, 7)}  # image, classes
 TYPES = {"F32": np.float32, "F64": np.float64, "I64": np.int64, "I32": np.int32}
 
 
@@ -65,51 +65,82 @@ def read_safetensors(path):
     return tensors, meta
 
 
+# ---- data: sets in MNIST's file format, in folders that heist finds by name ------------------------------------------------
+
+def write_idx(path, numbers):
+    with open(path, "wb") as f:
+        f.write(struct.pack(">I", 0x0800 | numbers.ndim) + struct.pack(">%dI" % numbers.ndim, *numbers.shape) + numbers.tobytes())
+
+
+def write_set(folder, image, classes, seed=1):
+    os.makedirs(folder)
+    random = np.random.RandomState(seed)
+    patterns = random.randint(0, 256, (classes,) + image)
+    for split, n in IMAGES.items():
+        labels = np.arange(n) % classes
+        pixels = 0.5 * patterns[labels] + 0.5 * random.randint(0, 256, (n,) + image)
+        pixels = pixels.astype(np.uint8)
+        if image[0] == 1:
+            pixels = pixels[:, 0]
+        write_idx("%s/%s-images-idx%d-ubyte" % (folder, split, pixels.ndim), pixels)
+        write_idx("%s/%s-labels-idx1-ubyte" % (folder, split), labels.astype(np.uint8))
+
+
 # ---- heist -----------------------------------------------------------------------------------------------------------------
 
-def heist(binary, *arguments):
-    """Runs heist; what it wrote on stdout."""
-    done = subprocess.run([binary, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise Wrong("%s %s: exit status %d: %s" % (binary, " ".join(arguments), done.returncode, said))
-    return done.stdout
+class Heist:
+    """Runs heist with the sets of SETS in its data folder."""
 
+    def __init__(self, binary, folder):
+        self.binary, self.folder = os.path.abspath(binary), folder
+        self.environment = {**os.environ, "HEIST_DATA": os.path.join(folder, "data")}
+        for name, (image, classes) in SETS.items():
+            write_set(os.path.join(folder, "data", name), image, classes)
 
-def heist_logits(binary, checkpoint, dataset, folder):
-    """What heist computes from a checkpoint: images [n][c][h][w] in [0,1] and logits [n][K]."""
-    out = os.path.join(folder, "logits.safetensors")
-    heist(binary, "eval", checkpoint, "--dataset", "%s:split=test:n=%d:seed=1" % (dataset, EVALUATED), "--logits", out)
-    tensors, _ = read_safetensors(out)
-    os.remove(out)
-    missing = {"images", "logits"} - set(tensors)
-    if missing:
-        raise Wrong("eval --logits: found tensors %s, expected images and logits" % ", ".join(sorted(tensors)))
-    images, logits = tensors["images"].float(), tensors["logits"].float()
-    if images.shape[0] != EVALUATED or list(logits.shape) != [EVALUATED, CLASSES]:
-        raise Wrong("eval --logits: found images %s and logits %s of %d images" % (list(images.shape), list(logits.shape), EVALUATED))
-    if images.min() < 0 or images.max() > 1 or images.max() - images.min() < 0.5:
-        raise Wrong("eval --logits: found pixels from %g to %g, expected them to fill [0,1]" % (images.min(), images.max()))
-    return images, logits
+    def run(self, *arguments):
+        done = subprocess.run([self.binary, *arguments], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              universal_newlines=True)
+        if done.returncode:
+            said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+            raise Wrong("heist %s: exit status %d: %s" % (" ".join(arguments), done.returncode, said))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def logits(self, checkpoint, dataset):
+        """What heist computes from a checkpoint: images [n][c][h][w] in [0,1] and logits [n][K]."""
+        out, n, (image, classes) = self.path("logits.safetensors"), IMAGES["t10k"], SETS[dataset]
+        self.run("eval", checkpoint, "--dataset", dataset, "--logits", out)
+        tensors, _ = read_safetensors(out)
+        os.remove(out)
+        missing = {"images", "logits"} - set(tensors)
+        if missing:
+            raise Wrong("eval --logits: found tensors %s, expected images and logits" % ", ".join(sorted(tensors)))
+        images, logits = tensors["images"].float(), tensors["logits"].float()
+        if list(images.shape) != [n, *image] or list(logits.shape) != [n, classes]:
+            raise Wrong("eval --logits: found images %s and logits %s of %d images" % (list(images.shape), list(logits.shape), n))
+        if images.min() < 0 or images.max() > 1 or images.max() - images.min() < 0.5:
+            raise Wrong("eval --logits: found pixels from %g to %g, expected them to fill [0,1]" % (images.min(), images.max()))
+        return images, logits
 
 
 # ---- comparing ---------------------------------------------------------------------------------------------------------------
 
-def metadata(model, dataset):
-    mean, std = NORMALISATION[dataset]
-    numbers = lambda values: ",".join("%g" % v for v in values)
-    return {"arch": model, "classes": str(CLASSES), "input": "x".join(map(str, torch_bench.MODELS[model][1])),
-            "mean": numbers(mean), "std": numbers(std)}
+def state_of(net):
+    return {n: w for n, w in net.state_dict().items() if not n.endswith("num_batches_tracked")}
 
 
-def check_metadata(found, expected):
-    for key, want in expected.items():
-        got = found.get(key)
-        same = got == want
-        if got is not None and key in ("mean", "std"):
-            same = np.allclose([float(v) for v in got.split(",")], [float(v) for v in want.split(",")], rtol=1e-5)
-        if not same:
-            raise Wrong("metadata %s: found %s, expected %s" % (key, got, want))
+def lived_in(net, image):
+    """Batch norms that do something, and running statistics that fit."""
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(m.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(m.bias, -0.2, 0.2)
+    net.train()
+    with torch.no_grad():
+        for _ in range(5):
+            net(torch.randn(16, *image))
+    return net
 
 
 def torch_logits(net, images, meta):
@@ -126,56 +157,73 @@ def difference(got, want):
 
 def judged(what, got, want):
     worst = difference(got, want)
-    if worst > TOLERANCE:
+    if not worst <= TOLERANCE:
         raise Wrong("%s: logits differ by %.2e of their size, expected at most %g" % (what, worst, TOLERANCE))
     return "%s: logits differ by %.1e of their size (at most %g)" % (what, worst, TOLERANCE)
 
 
-def check_to_heist(binary, model="lenet5", dataset="mnist"):
+def metadata(model, dataset):
+    image, classes = SETS[dataset]
+    return {"arch": model, "classes": str(classes), "input": "x".join(map(str, image))}
+
+
+def to_heist(heist, model, dataset):
     """PyTorch's weights in heist; the line that says how well, or Wrong."""
     torch.manual_seed(1)
-    net, meta = torch_bench.model_new(model, CLASSES), metadata(model, dataset)
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "from_torch.safetensors")
-        write_safetensors(path, {n: w for n, w in net.state_dict().items() if not n.endswith("num_batches_tracked")}, meta)
-        images, logits = heist_logits(binary, path, dataset, folder)
-    return judged("PyTorch's weights in heist", logits, torch_logits(net, images, meta))
+    (image, classes), path = SETS[dataset], heist.path("from_torch.safetensors")
+    numbers = lambda least, most: ",".join("%g" % v for v in np.linspace(least, most, image[0]))
+    meta = {**metadata(model, dataset), "mean": numbers(0.4, 0.5), "std": numbers(0.2, 0.3)}
+    net = lived_in(networks.NETWORKS[model](image, classes), image)
+    write_safetensors(path, state_of(net), meta)
+    images, logits = heist.logits(path, dataset)
+    return judged("%s, %s: PyTorch's weights in heist" % (model, meta["input"]), logits, torch_logits(net, images, meta))
 
 
-def check_to_torch(binary, model="lenet5", dataset="mnist"):
+def to_torch(heist, model, dataset):
     """heist's weights in PyTorch."""
-    net = torch_bench.model_new(model, CLASSES)
+    (image, classes), path = SETS[dataset], heist.path("from_heist.safetensors")
+    net = networks.NETWORKS[model](image, classes)
+    heist.run("train", "--dataset", dataset, "--model", model, "--epochs", "1", "--batch", "32", "--lr", "0.01", "--out", path)
+    weights, meta = read_safetensors(path)
+    for key, want in metadata(model, dataset).items():
+        if meta.get(key) != want:
+            raise Wrong("%s: metadata %s: found %s, expected %s" % (model, key, meta.get(key), want))
+    found, expected = ({n: list(w.shape) for n, w in state.items()} for state in (weights, state_of(net)))
+    if found != expected:
+        odd = sorted(n for n in {**found, **expected} if found.get(n) != expected.get(n))[0]
+        raise Wrong("%s, heist's checkpoint: tensor %s: found %s, expected %s" % (model, odd, found.get(odd), expected.get(odd)))
+    net.load_state_dict(weights, strict=False)
+    images, logits = heist.logits(path, dataset)
+    return judged("%s, %s: heist's weights in PyTorch" % (model, meta["input"]), logits, torch_logits(net, images, meta))
+
+
+def checks(binary, models):
+    """For each model, image and direction: (the line that says how well, or None; what is wrong, or None)."""
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "from_heist.safetensors")
-        heist(binary, "train", "--dataset", dataset + ":n=2000", "--model", model, "--epochs", "1", "--out", path)
-        weights, meta = read_safetensors(path)
-        check_metadata(meta, metadata(model, dataset))
-        expected = {n: list(w.shape) for n, w in net.state_dict().items() if not n.endswith("num_batches_tracked")}
-        found = {n: list(w.shape) for n, w in weights.items()}
-        if found != expected:
-            raise Wrong("heist's checkpoint: found tensors %s, expected %s" % (found, expected))
-        net.load_state_dict(weights, strict=False)
-        images, logits = heist_logits(binary, path, dataset, folder)
-    return judged("heist's weights in PyTorch", logits, torch_logits(net, images, meta))
-
-
-CHECKS = (check_to_heist, check_to_torch)
+        heist = Heist(binary, folder)
+        for model in models:
+            for dataset in SETS:
+                for check in (to_heist, to_torch):
+                    try:
+                        yield check(heist, model, dataset), None
+                    except (Wrong, OSError, ValueError, KeyError, RuntimeError, struct.error) as why:
+                        yield None, "%s, %s, %s: %s" % (model, dataset, check.__name__, why)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("heist")
-    parser.add_argument("--model", default="lenet5", choices=torch_bench.MODELS)
-    parser.add_argument("--dataset", default="mnist", choices=NORMALISATION)
+    parser.add_argument("--models", default="all")
     a = parser.parse_args()
-    failed = 0
-    for check in CHECKS:
-        try:
-            print("ok   " + check(a.heist, a.model, a.dataset))
-        except (Wrong, OSError, ValueError, KeyError, struct.error) as why:
-            print("FAIL %s: %s" % (check.__name__, why))
-            failed += 1
-    print("%d passed, %d failed" % (len(CHECKS) - failed, failed))
+    models = list(networks.NETWORKS) if a.models == "all" else a.models.split(",")
+    unknown = [m for m in models if m not in networks.NETWORKS]
+    if unknown:
+        parser.error("found model %s, expected %s" % (unknown[0], " ".join(networks.NETWORKS)))
+    passed, failed = 0, 0
+    for good, wrong in checks(a.heist, models):
+        print("ok   " + good if good else "FAIL " + wrong, flush=True)
+        passed, failed = passed + bool(good), failed + bool(wrong)
+    print("%d passed, %d failed" % (passed, failed))
     return failed > 0
 
 

@@ -2,7 +2,7 @@
 """What PyTorch needs for the work that heist does, one JSON object a task:
 
     torch_bench.py [--model lenet5] [--task train,infer,ini,mad,query|all] [--batch 128] [--threads 2] [--runs 20]
-    {"model": "lenet5", "task": "train", "batch": 128, "threads": 2, "ms": MEDIAN, "min": ..., "runs": 20}
+    {"model": "lenet5", "task": "train", "batch": 128, "threads": 2, "ms": MEDIAN, "min": ..., "runs": 20, "peak_mb": ..., "base_mb": ...}
 
     train   one step: forward, cross entropy, backward, SGD (momentum 0.9, weight decay 5e-4)
     infer   logits of one batch, eval mode, no gradient
@@ -10,50 +10,28 @@
     mad     a query of one batch to MAD the published way: a backward pass a class and image, batch 1
     query   the same query without a defense: posteriors of one batch
 
-A model is a class and a line in MODELS; a task is a class and a line in TASKS.
+base_mb is what the process held at most before the task's networks were made. Models are in networks.py; a task is a class and
+a line in TASKS.
 """
 import argparse
 import json
 import random
+import resource
 import statistics
 import sys
 import time
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+
+sys.dont_write_bytecode = True
+import networks
 
 CLASSES = 10
 
 
-# ---- models -----------------------------------------------------------------------------------------------------------
-
-class LeNet5(nn.Module):
-    def __init__(self, channels, height, width, classes):
-        super().__init__()
-        side = lambda n: ((n - 4) // 2 - 4) // 2
-        self.conv1 = nn.Conv2d(channels, 6, 5)
-        self.conv2 = nn.Conv2d(6, 16, 5)
-        self.fc1 = nn.Linear(16 * side(height) * side(width), 120)
-        self.fc2 = nn.Linear(120, 84)
-        self.fc3 = nn.Linear(84, classes)
-
-    def forward(self, x):
-        x = F.max_pool2d(F.relu(self.conv1(x)), 2)
-        x = F.max_pool2d(F.relu(self.conv2(x)), 2)
-        x = F.relu(self.fc1(x.flatten(1)))
-        return self.fc3(F.relu(self.fc2(x)))
-
-
-MODELS = {
-    "lenet5": (LeNet5, (1, 28, 28)),
-    "lenet5c": (LeNet5, (3, 32, 32)),
-}
-
-
 def model_new(name, classes=CLASSES):
-    make, image = MODELS[name]
-    return make(*image, classes)
+    return networks.NETWORKS[name](networks.image_of(name), classes)
 
 
 # ---- tasks: everything that is not timed in the constructor, one run in step() -------------------------------------------
@@ -61,7 +39,7 @@ def model_new(name, classes=CLASSES):
 class Train:
     def __init__(self, model, batch):
         self.net = model_new(model).train()
-        self.x, self.y = torch.randn(batch, *MODELS[model][1]), torch.randint(0, CLASSES, (batch,))
+        self.x, self.y = torch.randn(batch, *networks.image_of(model)), torch.randint(0, CLASSES, (batch,))
         self.optimiser = torch.optim.SGD(self.net.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4)
 
     def step(self):
@@ -74,7 +52,7 @@ class Train:
 class Infer:
     def __init__(self, model, batch):
         self.net = model_new(model).eval()
-        self.x = torch.randn(batch, *MODELS[model][1])
+        self.x = torch.randn(batch, *networks.image_of(model))
 
     def step(self):
         with torch.no_grad():
@@ -90,7 +68,7 @@ class Ini:
     """gamma 0.3, delta 1, epsilon 1000; the student is a random network in eval mode."""
 
     def __init__(self, model, batch):
-        image = MODELS[model][1]
+        image = networks.image_of(model)
         self.victim, self.student = model_new(model).train(), model_new(model).eval()
         self.x_id, self.x_ood = torch.randn(batch, *image), torch.randn(batch, *image)
         self.y = torch.randint(0, CLASSES, (batch,))
@@ -150,7 +128,7 @@ class Mad:
 
     def __init__(self, model, batch):
         self.victim, self.surrogate = model_new(model).eval(), model_new(model).eval()
-        self.x = torch.randn(batch, *MODELS[model][1])
+        self.x = torch.randn(batch, *networks.image_of(model))
         self.last = [w for w in self.surrogate.parameters() if w.dim() == 2][-1]
 
     def jacobian(self, x):
@@ -177,10 +155,11 @@ TASKS = {"train": Train, "infer": Infer, "ini": Ini, "mad": Mad, "query": Query}
 
 # ---- timing -----------------------------------------------------------------------------------------------------------------
 
-def measure(step, runs, warmup_s=0.3, warmup_runs=3):
-    """Milliseconds of each run, after a warm-up of both so many seconds and so many runs."""
+def measure(step, runs, warmup_s=0.3, warmup_runs=3, slow_s=10):
+    """Milliseconds of each run, after a warm-up of both so many seconds and so many runs; of slow steps, of one."""
     start, done = time.perf_counter(), 0
-    while done < warmup_runs or time.perf_counter() - start < warmup_s:
+    past = lambda: time.perf_counter() - start
+    while not done or past() < warmup_s or (done < warmup_runs and past() < slow_s):
         step()
         done += 1
     out = []
@@ -191,9 +170,13 @@ def measure(step, runs, warmup_s=0.3, warmup_runs=3):
     return out
 
 
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="lenet5", choices=MODELS)
+    parser.add_argument("--model", default="lenet5", choices=networks.NETWORKS)
     parser.add_argument("--task", default="all", help="%s, several with commas, or all" % " ".join(TASKS))
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
@@ -207,9 +190,11 @@ def main():
     for task in wanted:
         torch.manual_seed(1)
         random.seed(1)
+        base = peak_mb()
         ms = measure(TASKS[task](a.model, a.batch).step, a.runs)
         print(json.dumps({"model": a.model, "task": task, "batch": a.batch, "threads": a.threads,
-                          "ms": round(statistics.median(ms), 4), "min": round(min(ms), 4), "runs": len(ms)}))
+                          "ms": round(statistics.median(ms), 4), "min": round(min(ms), 4), "runs": len(ms),
+                          "peak_mb": round(peak_mb(), 1), "base_mb": round(base, 1)}))
         sys.stdout.flush()
 
 
