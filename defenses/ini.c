@@ -24,6 +24,7 @@ static const struct option options[] = {
     {"merge", OPTION_CHOICE, "mean", 0, 0, "mean sum", "pcgrad: how the projected gradients are merged"},
     {"order", OPTION_CHOICE, "random", 0, 0, "random index", "pcgrad: in which order the others are visited"},
     {"student", OPTION_CHOICE, "random", 0, 0, "random trained", "a frozen random network, or one trained on the victim in alternation"},
+    {"students", OPTION_INT, "1", 1, INI_STUDENTS, 0, "how many; a term is its mean over them"},
     {"student_model", OPTION_TEXT, "victim", 0, 0, 0, "its architecture; victim: the victim's"},
     {"student_steps", OPTION_INT, "1", 1, 1000, 0, "student=trained: steps of the student after each of the victim"},
     {"student_lr", OPTION_REAL, "0.01", 0, 100, 0, "student=trained: its learning rate (SGD, momentum 0.9)"},
@@ -41,7 +42,8 @@ static const struct preset presets[] = {
 
 struct training {
     const struct defense_env *env;
-    struct model *victim, *student;
+    struct model *victim, *student[INI_STUDENTS];
+    int students;
     struct ini_step *step;
     struct rng order;   /* PCGrad's */
     struct outliers *outliers;
@@ -50,8 +52,8 @@ struct training {
     /* student=trained */
     int student_steps;
     struct optim student_optim;
-    struct tape *teach, *learn; /* [2 batch] the victim in eval mode, the student in train mode */
-    float *both, *q, *dz, *g, *v;
+    struct tape *teach, *learn[INI_STUDENTS]; /* [2 batch] the victim in eval mode, the students in train mode */
+    float *both, *q, *dz, *g, *v[INI_STUDENTS];
 };
 
 /* ---- options --------------------------------------------------------------------------------------- */
@@ -93,20 +95,22 @@ static void next_ood(struct training *t, int n)
     dataset_batch(t->env->ood, index, 0, n, t->x_ood);
 }
 
-/* The student learns the victim's answers on both batches, as a clone would. */
-static void teach_student(struct training *t, int n)
+/* The students learn the victim's answers on both batches, as a clone would. */
+static void teach_students(struct training *t, int n)
 {
     const size_t d = shape_size(t->victim->input), half = (size_t)n * d;
     const int rows = 2 * n, classes = t->victim->classes;
     memcpy(t->both, t->x_id, half * sizeof *t->both);
     memcpy(t->both + half, t->x_ood, half * sizeof *t->both);
     softmax_rows(model_forward(t->victim, t->teach, t->both, rows), rows, classes, t->q);
-    for (int i = 0; i < t->student_steps; i++) {
-        loss_kl(model_forward(t->student, t->learn, t->both, rows), t->q, rows, classes, 1, t->dz);
-        memset(t->g, 0, t->student->params * sizeof *t->g);
-        model_backward(t->student, t->learn, t->dz, t->g, NULL);
-        optim_step(&t->student_optim, t->student_optim.lr, t->student->params, t->student->w, t->g, t->v);
-    }
+    for (int k = 0; k < t->students; k++)
+        for (int i = 0; i < t->student_steps; i++) {
+            struct model *m = t->student[k];
+            loss_kl(model_forward(m, t->learn[k], t->both, rows), t->q, rows, classes, 1, t->dz);
+            memset(t->g, 0, m->params * sizeof *t->g);
+            model_backward(m, t->learn[k], t->dz, t->g, NULL);
+            optim_step(&t->student_optim, t->student_optim.lr, m->params, m->w, t->g, t->v[k]);
+        }
 }
 
 static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
@@ -116,7 +120,7 @@ static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
     dataset_batch(t->env->train, index, 0, n, t->x_id);
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
     next_ood(t, n);
-    if (t->student_steps) teach_student(t, n);
+    if (t->student_steps) teach_students(t, n);
     ini_step_losses(t->step, t->x_id, t->y, t->x_ood, n, part);
     ini_step_merge(t->step, &t->order, g);
     *loss = part[INI_BENIGN];
@@ -127,29 +131,42 @@ static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
 
 /* ---- training ---------------------------------------------------------------------------------------- */
 
-static int prepare_student(struct training *t, const struct spec *opt, int batch)
+/* Student k, its parameters drawn anew: student 0 of a seed is the same however many there are. */
+static int new_student(struct training *t, const struct spec *opt, int k)
 {
     const float *mean, *std;
     model_normalisation(t->victim, &mean, &std);
-    if (spec_is(opt, "student_model", "victim")) t->student = model_copy(t->victim); /* the parameters are drawn anew */
+    if (spec_is(opt, "student_model", "victim")) t->student[k] = model_copy(t->victim);
     else {
-        int code = model_new(&t->student, spec_string(opt, "student_model"), t->victim->input, t->victim->classes);
+        int code = model_new(&t->student[k], spec_string(opt, "student_model"), t->victim->input, t->victim->classes);
         if (code) return err_prefix(code, "option 'student_model'");
-        model_normalise(t->student, mean, std);
+        model_normalise(t->student[k], mean, std);
     }
-    model_init(t->student, rng_stream(t->env->seed, "ini/student", 0).state);
-    if (!spec_is(opt, "student", "trained")) return OK;
+    model_init(t->student[k], rng_stream(t->env->seed, "ini/student", (uint64_t)k).state);
+    return OK;
+}
+
+static int prepare_students(struct training *t, const struct spec *opt, int batch)
+{
     const size_t rows = 2 * (size_t)batch, classes = (size_t)t->victim->classes;
+    t->students = (int)spec_int(opt, "students");
+    for (int k = 0; k < t->students; k++) {
+        int code = new_student(t, opt, k);
+        if (code) return code;
+    }
+    if (!spec_is(opt, "student", "trained")) return OK;
     t->student_steps = (int)spec_int(opt, "student_steps");
     t->student_optim = (struct optim){.lr = spec_real(opt, "student_lr"), .momentum = 0.9};
     t->teach = tape_new(t->victim, (int)rows, TAPE_FORWARD);
-    t->learn = tape_new(t->student, (int)rows, TAPE_BACKWARD);
-    tape_train(t->learn, t->student->stat);
+    for (int k = 0; k < t->students; k++) {
+        t->learn[k] = tape_beside(t->student[k], (int)rows, TAPE_BACKWARD, t->learn[0]);
+        tape_train(t->learn[k], t->student[k]->stat);
+        t->v[k] = mem_new(t->student[k]->params, sizeof **t->v);
+    }
     t->both = mem_new(rows * shape_size(t->victim->input), sizeof *t->both);
     t->q = mem_new(rows * classes, sizeof *t->q);
     t->dz = mem_new(rows * classes, sizeof *t->dz);
-    t->g = mem_new(t->student->params, sizeof *t->g);
-    t->v = mem_new(t->student->params, sizeof *t->v);
+    t->g = mem_new(t->student[0]->params, sizeof *t->g);
     return OK;
 }
 
@@ -157,13 +174,15 @@ static void release(struct training *t)
 {
     ini_step_free(t->step);
     tape_free(t->teach);
-    tape_free(t->learn);
-    model_free(t->student);
+    for (int k = t->students - 1; k >= 0; k--) { /* the first tape lends to the others */
+        tape_free(t->learn[k]);
+        model_free(t->student[k]);
+        mem_free(t->v[k]);
+    }
     mem_free(t->both);
     mem_free(t->q);
     mem_free(t->dz);
     mem_free(t->g);
-    mem_free(t->v);
     mem_free(t->x_id);
     mem_free(t->x_ood);
     mem_free(t->y);
@@ -178,11 +197,13 @@ static int fit(struct model *victim, const struct defense_env *env, const struct
     struct training t = {.env = env, .victim = victim, .order = rng_stream(env->seed, "ini/pcgrad", 0)};
     int code = outliers_new(&t.outliers, env->ood, victim->input, env->seed, "ini/ood");
     if (code) return code;
-    if ((code = prepare_student(&t, opt, o.batch))) {
+    if ((code = prepare_students(&t, opt, o.batch))) {
         release(&t);
         return code;
     }
-    t.step = ini_step_new(victim, t.student, &terms, o.batch);
+    const struct model *student[INI_STUDENTS];
+    for (int k = 0; k < t.students; k++) student[k] = t.student[k];
+    t.step = ini_step_new(victim, student, t.students, &terms, o.batch);
     t.x_id = mem_new(size, sizeof *t.x_id);
     t.x_ood = mem_new(size, sizeof *t.x_ood);
     t.y = mem_new((size_t)o.batch, sizeof *t.y);

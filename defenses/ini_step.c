@@ -10,49 +10,57 @@
 
 struct ini_step {
     struct model *victim;
-    const struct model *student;
+    const struct model *student[INI_STUDENTS];
+    int students;
     struct ini_options o;
     int classes, n;
-    struct tape *victim_id, *victim_ood, *probe; /* probe: the student sees the ID batch first, then the OOD batch */
+    struct tape *victim_id, *victim_ood, *probe[INI_STUDENTS]; /* probe: a student sees the ID batch first, then the OOD batch */
     float *dz[INI_TERMS];        /* [n][K] weight * d loss / d victim logits of each term */
+    float *one;                  /* [n][K] a student's share of it */
     float *p, *r, *ju;           /* [n][K] student posteriors; cotangent of the student; J u */
     float *g1, *g2;              /* [student params] gradients of the student; g1 also holds directions */
     float *grad[INI_TERMS];      /* [victim params] gradients of the terms, for PCGrad */
 };
 
-struct ini_step *ini_step_new(struct model *victim, const struct model *student, const struct ini_options *o, int batch)
+struct ini_step *ini_step_new(struct model *victim, const struct model *const *student, int students, const struct ini_options *o, int batch)
 {
-    assert(victim->classes == student->classes);
+    assert(students > 0 && students <= INI_STUDENTS && victim->classes == student[0]->classes);
     struct ini_step *s = mem_new(1, sizeof *s);
     const size_t rows = (size_t)batch * (size_t)victim->classes;
-    *s = (struct ini_step){.victim = victim, .student = student, .o = *o, .classes = victim->classes};
+    *s = (struct ini_step){.victim = victim, .students = students, .o = *o, .classes = victim->classes};
     s->victim_id = tape_new(victim, batch, TAPE_BACKWARD);
     s->victim_ood = tape_beside(victim, batch, TAPE_BACKWARD, s->victim_id);
-    s->probe = tape_beside(student, batch, TAPE_BACKWARD, s->victim_id);
+    for (int k = 0; k < students; k++) {
+        assert(student[k]->params == student[0]->params);
+        s->student[k] = student[k];
+        s->probe[k] = tape_beside(student[k], batch, TAPE_BACKWARD, s->victim_id);
+    }
     tape_train(s->victim_id, victim->stat);
     tape_train(s->victim_ood, victim->stat);
     for (int t = 0; t < INI_TERMS; t++) {
         s->dz[t] = mem_new(rows, sizeof **s->dz);
         if (o->pcgrad) s->grad[t] = mem_new(victim->params, sizeof **s->grad);
     }
+    s->one = mem_new(rows, sizeof *s->one);
     s->p = mem_new(rows, sizeof *s->p);
     s->r = mem_new(rows, sizeof *s->r);
     s->ju = mem_new(rows, sizeof *s->ju);
-    s->g1 = mem_new(student->params, sizeof *s->g1);
-    s->g2 = mem_new(student->params, sizeof *s->g2);
+    s->g1 = mem_new(student[0]->params, sizeof *s->g1);
+    s->g2 = mem_new(student[0]->params, sizeof *s->g2);
     return s;
 }
 
 void ini_step_free(struct ini_step *s)
 {
     if (!s) return;
-    tape_free(s->probe);
+    for (int k = 0; k < s->students; k++) tape_free(s->probe[k]);
     tape_free(s->victim_ood);
     tape_free(s->victim_id);
     for (int t = 0; t < INI_TERMS; t++) {
         mem_free(s->dz[t]);
         mem_free(s->grad[t]);
     }
+    mem_free(s->one);
     mem_free(s->p);
     mem_free(s->r);
     mem_free(s->ju);
@@ -90,42 +98,42 @@ static void to_victim(const struct ini_step *s, double scale, float *dz)
 }
 
 /* L_gid = cos(g1, g2), and its cotangent through u = g2 / (|g1||g2|) - cos g1 / |g1|^2. */
-static double grad_id(struct ini_step *s, const float *sz, const float *vz, const int *y)
+static double grad_id(struct ini_step *s, int k, const float *sz, const float *vz, const int *y)
 {
-    const size_t params = s->student->params;
+    const size_t params = s->student[k]->params;
     memset(s->g1, 0, params * sizeof *s->g1);
     memset(s->g2, 0, params * sizeof *s->g2);
     loss_ce(sz, y, s->n, s->classes, 1, s->r);
-    model_backward(s->student, s->probe, s->r, s->g2, NULL);
+    model_backward(s->student[k], s->probe[k], s->r, s->g2, NULL);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student, s->probe, s->r, s->g1, NULL);
+    model_backward(s->student[k], s->probe[k], s->r, s->g1, NULL);
     const double n1 = sqrt(vector_dot(params, s->g1, s->g1)), n2 = sqrt(vector_dot(params, s->g2, s->g2));
     const double norms = n1 * n2 > 1e-8 ? n1 * n2 : 1e-8; /* PyTorch's cosine_similarity does so */
     const double cosine = vector_dot(params, s->g1, s->g2) / norms;
     const float a = (float)(1 / norms), b = (float)(n1 > 0 ? -cosine / (n1 * n1) : 0);
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < params; i++) s->g1[i] = a * s->g2[i] + b * s->g1[i];
-    model_tangent(s->student, s->probe, s->g1, NULL, s->ju);
-    to_victim(s, s->o.weight[INI_GRAD_ID], s->dz[INI_GRAD_ID]);
+    model_tangent(s->student[k], s->probe[k], s->g1, NULL, s->ju);
+    to_victim(s, s->o.weight[INI_GRAD_ID] / s->students, s->one);
     return cosine;
 }
 
 /* L_good = mean |g3|, and its cotangent through u = sign(g3) / P. */
-static double grad_ood(struct ini_step *s, const float *sz, const float *vz)
+static double grad_ood(struct ini_step *s, int k, const float *sz, const float *vz)
 {
-    const size_t params = s->student->params;
+    const size_t params = s->student[k]->params;
     float *g3 = s->g1;
     double sum = 0;
     memset(g3, 0, params * sizeof *g3);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student, s->probe, s->r, g3, NULL);
+    model_backward(s->student[k], s->probe[k], s->r, g3, NULL);
     const float unit = (float)(1 / (double)params);
     for (size_t i = 0; i < params; i++) {
         sum += fabs((double)g3[i]);
         g3[i] = g3[i] > 0 ? unit : g3[i] < 0 ? -unit : 0;
     }
-    model_tangent(s->student, s->probe, g3, NULL, s->ju);
-    to_victim(s, s->o.weight[INI_GRAD_OOD], s->dz[INI_GRAD_OOD]);
+    model_tangent(s->student[k], s->probe[k], g3, NULL, s->ju);
+    to_victim(s, s->o.weight[INI_GRAD_OOD] / s->students, s->one);
     return sum / (double)params;
 }
 
@@ -136,23 +144,35 @@ static double pull(const struct ini_step *s, const float *vz, const float *sz, d
     return s->o.kl ? loss_kl_logits(vz, sz, s->n, s->classes, (float)scale, dz) : loss_l1(vz, sz, s->n, s->classes, (float)scale, dz);
 }
 
+/* Adds student k's loss and its share of dz, s->one. */
+static void take(struct ini_step *s, int k, enum ini_term term, double value, double loss[INI_TERMS])
+{
+    const size_t rows = (size_t)s->n * (size_t)s->classes;
+    loss[term] += value / s->students;
+    if (k == 0) memcpy(s->dz[term], s->one, rows * sizeof *s->one);
+    else vector_add(rows, 1, s->one, s->dz[term]);
+}
+
 void ini_step_losses(struct ini_step *s, const float *x_id, const int *y, const float *x_ood, int n, double loss[INI_TERMS])
 {
     const double *w = s->o.weight;
+    const int pull_ood = w[INI_OOD] != 0 && !s->o.entropy;
     s->n = n;
     memset(loss, 0, INI_TERMS * sizeof *loss);
     const float *vi = model_forward(s->victim, s->victim_id, x_id, n), *vo = model_forward(s->victim, s->victim_ood, x_ood, n);
     loss[INI_BENIGN] = loss_ce(vi, y, n, s->classes, (float)w[INI_BENIGN], s->dz[INI_BENIGN]);
-    if (w[INI_ID] != 0 || w[INI_GRAD_ID] != 0) {
-        const float *si = model_forward(s->student, s->probe, x_id, n);
-        if (w[INI_ID] != 0) loss[INI_ID] = -pull(s, vi, si, -w[INI_ID], s->dz[INI_ID]);
-        if (w[INI_GRAD_ID] != 0) loss[INI_GRAD_ID] = grad_id(s, si, vi, y);
-    }
     if (w[INI_OOD] != 0 && s->o.entropy) loss[INI_OOD] = -loss_entropy(vo, n, s->classes, (float)-w[INI_OOD], s->dz[INI_OOD]);
-    if ((w[INI_OOD] != 0 && !s->o.entropy) || w[INI_GRAD_OOD] != 0) {
-        const float *so = model_forward(s->student, s->probe, x_ood, n);
-        if (w[INI_OOD] != 0 && !s->o.entropy) loss[INI_OOD] = pull(s, vo, so, w[INI_OOD], s->dz[INI_OOD]);
-        if (w[INI_GRAD_OOD] != 0) loss[INI_GRAD_OOD] = grad_ood(s, so, vo);
+    for (int k = 0; k < s->students; k++) {
+        if (w[INI_ID] != 0 || w[INI_GRAD_ID] != 0) {
+            const float *si = model_forward(s->student[k], s->probe[k], x_id, n);
+            if (w[INI_ID] != 0) take(s, k, INI_ID, -pull(s, vi, si, -w[INI_ID] / s->students, s->one), loss);
+            if (w[INI_GRAD_ID] != 0) take(s, k, INI_GRAD_ID, grad_id(s, k, si, vi, y), loss);
+        }
+        if (pull_ood || w[INI_GRAD_OOD] != 0) {
+            const float *so = model_forward(s->student[k], s->probe[k], x_ood, n);
+            if (pull_ood) take(s, k, INI_OOD, pull(s, vo, so, w[INI_OOD] / s->students, s->one), loss);
+            if (w[INI_GRAD_OOD] != 0) take(s, k, INI_GRAD_OOD, grad_ood(s, k, so, vo), loss);
+        }
     }
 }
 

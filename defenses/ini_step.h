@@ -31,9 +31,12 @@ struct ini_options {
 
 struct ini_step;
 
+enum { INI_STUDENTS = 16 };
+
 /* Memory for steps of up to `batch` images of each kind. The victim's statistics are updated by each step (train mode);
- * the student is in eval mode. Both outlive it. ini_step_free frees (accepts NULL). */
-struct ini_step *ini_step_new(struct model *victim, const struct model *student, const struct ini_options *o, int batch);
+ * the students, up to INI_STUDENTS of one architecture, are in eval mode: a term is its mean over them. All outlive it.
+ * ini_step_free frees (accepts NULL). */
+struct ini_step *ini_step_new(struct model *victim, const struct model *const *student, int students, const struct ini_options *o, int batch);
 void ini_step_free(struct ini_step *s);
 
 /* Forward passes and losses: loss[term] is the bare loss (0 where its weight is 0). Rows x [n][c][h][w], labels y [n]. */

@@ -92,7 +92,7 @@ static int bench_open(struct bench *b, const struct task *task, const char *arch
     b->q = mem_new(rows, sizeof *b->q);
     b->g = mem_new(b->m->params, sizeof *b->g);
     b->v = mem_new(b->m->params, sizeof *b->v);
-    if (task->step == step_ini) b->ini = ini_step_new(b->m, b->student, &ini, batch);
+    if (task->step == step_ini) b->ini = ini_step_new(b->m, &(const struct model *){b->student}, 1, &ini, batch);
     else b->tape = tape_new(b->m, batch, task->step == step_train ? TAPE_BACKWARD : TAPE_FORWARD);
     if (task->step == step_train) tape_train(b->tape, b->m->stat);
     if (!task->defense) return OK;

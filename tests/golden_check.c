@@ -216,7 +216,7 @@ static int case_ini(struct golden *g)
     int *y = golden_integers(g, "id_labels", &n);
     float *id = golden_images(g, "id_images", n * shape_size(v->input)), *ood = golden_images(g, "ood_images", n * shape_size(v->input));
     float *grad = mem_new(v->params, sizeof *grad);
-    struct ini_step *step = ini_step_new(v, s, &o, (int)n);
+    struct ini_step *step = ini_step_new(v, &(const struct model *){s}, 1, &o, (int)n);
     double loss[INI_TERMS];
     char name[64];
     ini_step_losses(step, id, y, ood, (int)n, loss);
