@@ -82,10 +82,7 @@ static void measure(const struct model *m, const struct layer *l, int n, struct 
 {
     const size_t out = shape_floats(l->out, n);
     float *y = mem_new(out, sizeof *y), *dy = filled(out), *dw = mem_new(m->params, sizeof *dw), *x[LAYER_INPUTS] = {NULL}, *dx[LAYER_INPUTS] = {NULL};
-    /* SLACK: the gradient of a Winograd convolution writes 528 floats behind its scratch (winograd_gradient rounds 36 times the
-     * weights where it means 36 times the rounded weights); goes when that does. */
-    enum { SLACK = 1024 };
-    float *scratch = mem_new((l->ops->scratch ? l->ops->scratch(l, n) : 0) + SLACK, sizeof *scratch), *saved = mem_new(l->ops->saved ? l->ops->saved(l, n) : 0, sizeof *saved);
+    float *scratch = mem_new(l->ops->scratch ? l->ops->scratch(l, n) : 0, sizeof *scratch), *saved = mem_new(l->ops->saved ? l->ops->saved(l, n) : 0, sizeof *saved);
     struct pass p = {.n = n, .y = y, .w = m->w, .stat = m->stat, .scratch = scratch, .saved = saved};
     double forward = INFINITY, backward = INFINITY;
     size_t floats = out;

@@ -250,6 +250,43 @@ static void results_do_not_depend_on_threads(void)
     omp_set_num_threads(2);
 }
 
+/* On a tape the scratch has neighbours, where no sanitizer sees a layer write too far. */
+static void a_layer_stays_in_its_scratch(void)
+{
+    enum { N = 40, GUARD = 1024 };
+    static const char text[] = "conv a out=64 k=3 pad=1\nrelu\nconv b out=64 k=3 pad=1\nconv c out=64 k=3 pad=1 bias=0\nconv d out=20 k=5 stride=2 pad=2\n"
+                               "batchnorm e\nmaxpool k=2\nflatten\nlinear f out=K\n";
+    unsetenv("HEIST_SIMD");
+    struct model *m = NULL;
+    CHECK_OK(model_parse(&m, "test", text, (struct shape){2, 16, 12, 0}, 10)); /* more tiles than a block takes */
+    model_init(m, 3);
+    for (int i = 0; i < m->layers; i++) {
+        const struct layer *l = &m->layer[i];
+        const size_t size = l->ops->scratch ? l->ops->scratch(l, N) : 0, in = shape_floats(l->in[0], N), out = shape_floats(l->out, N);
+        float *x = mem_new(in, sizeof *x), *y = mem_new(out, sizeof *y), *dy = mem_new(out, sizeof *dy), *dx = mem_new(in, sizeof *dx);
+        float *dw = mem_new(m->params, sizeof *dw), *saved = mem_new(l->ops->saved ? l->ops->saved(l, N) : 0, sizeof *saved);
+        float *scratch = mem_new(size + GUARD, sizeof *scratch), *const to[LAYER_INPUTS] = {dx, NULL};
+        const float *const v[LAYER_INPUTS] = {x, NULL};
+        const struct pass p = {.n = N, .x = {x, NULL}, .y = y, .w = m->w, .stat = m->stat, .scratch = scratch, .saved = saved};
+        fill(x, in, "x", 1);
+        fill(dy, out, "dy", 1);
+        for (size_t k = 0; k < GUARD; k++) scratch[size + k] = 7;
+        l->ops->forward(l, &p);
+        l->ops->tangent(l, &p, m->w, v, y);
+        l->ops->forward(l, &p);
+        l->ops->backward(l, &p, dy, dw, to);
+        for (size_t k = 0; k < GUARD; k++) CHECK_NEAR(scratch[size + k], 7, 0);
+        mem_free(x);
+        mem_free(y);
+        mem_free(dy);
+        mem_free(dx);
+        mem_free(dw);
+        mem_free(saved);
+        mem_free(scratch);
+    }
+    model_free(m);
+}
+
 static void an_image_does_not_see_its_neighbours(void)
 {
     unsetenv("HEIST_SIMD");
@@ -380,6 +417,7 @@ int main(void)
     RUN(tangent_is_the_transpose_of_backward);
     RUN(tangent_equals_finite_differences);
     RUN(results_do_not_depend_on_threads);
+    RUN(a_layer_stays_in_its_scratch);
     RUN(an_image_does_not_see_its_neighbours);
     RUN(dropout_zeros_a_share);
     RUN(train_mode_does_not_depend_on_threads);

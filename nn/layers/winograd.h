@@ -366,7 +366,7 @@ static void winograd_gradient(const struct winograd *j, int groups, const float 
 {
     const int tiles = groups * winograd_tiles(j->oh, j->ow, j->k), block = winograd_block(j->ic, j->oc), kk = j->k * j->k;
     const size_t weights = (size_t)j->oc * (size_t)j->ic, row = (size_t)block * MAPS;
-    float *mm = scratch, *v = mm + WP * (weights + WC - 1) / WC * WC, *d = v + (size_t)(WP * j->ic) * row;
+    float *mm = scratch, *v = mm + WP * ((weights + WC - 1) / WC * WC), *d = v + (size_t)(WP * j->ic) * row;
     for (int first = 0; first < tiles; first += block) {
         const int count = tiles - first < block ? tiles - first : block;
         winograd_maps(j, x, first, count, block, v);
