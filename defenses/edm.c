@@ -133,16 +133,17 @@ static int train_members(void *ctx)
 {
     struct training *t = ctx;
     const size_t params = t->member[0]->params;
+    const int members = t->members;
     float *own[MEMBERS] = {NULL};
-    t->all = (struct model){.params = (size_t)t->members * params, .w = mem_new((size_t)t->members * params, sizeof *t->all.w)};
-    for (int a = 0; a < t->members; a++) {
+    t->all = (struct model){.params = (size_t)members * params, .w = mem_new((size_t)members * params, sizeof *t->all.w)};
+    for (int a = 0; a < members; a++) {
         own[a] = t->member[a]->w;
         memcpy(t->all.w + (size_t)a * params, own[a], params * sizeof *own[a]);
         t->member[a]->w = t->all.w + (size_t)a * params;
     }
     int code = train_run(t->env->optim, &(struct train_task){.model = &t->all, .n = t->env->train->n,
         .seed = rng_stream(t->env->seed, "edm/order", 0).state, .label = "members (edm)", .step = step, .ctx = t});
-    for (int a = 0; a < t->members; a++) {
+    for (int a = 0; a < members; a++) {
         memcpy(own[a], t->member[a]->w, params * sizeof *own[a]);
         t->member[a]->w = own[a];
     }

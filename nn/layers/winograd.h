@@ -326,7 +326,7 @@ INLINE void winograd_gradients(const int m, const struct winograd *j, const floa
         for (int t = 0; t < MAPS; t += VL) {
             vec half[4][WA];
             for (int a = 0; a < m; a++) {
-                vec row[4];
+                vec row[4] = {{0}};
                 for (int b = 0; b < m; b++) {
                     const int real = at.y + a < j->oh && at.x + b < j->ow;
                     row[b] = real ? vec_load(plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t) : vec_all(0);
