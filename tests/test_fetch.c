@@ -1,36 +1,27 @@
 /* Getting data sets: downloads from a server of this test on 127.0.0.1 that cuts, lies and refuses, and packages from
  * an npm and an apt-get of this test. Nothing here needs a network. */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 #include <zlib.h>
 
-#include "base/file.h"
 #include "base/hash.h"
-#include "base/mem.h"
 #include "base/progress.h"
 #include "data/child.h"
 #include "data/fetch.h"
-#include "tests/check.h"
+#include "tests/scratch.h"
 
 enum { SIZE = 300000, LABELS = 40 };
-static char scratch[] = "/tmp/heist-test-fetch-XXXXXX", base_url[64];
+static char base_url[64];
 static uint8_t images[SIZE], labels[LABELS];
 static char images_hash[HASH_TEXT], labels_hash[HASH_TEXT];
 static uint8_t *packed; /* images, gzipped */
 static size_t packed_size;
 static pid_t server;
-
-static char *path_of(const char *name)
-{
-    return mem_print("%s/%s", scratch, name);
-}
 
 static int has(const char *name)
 {
@@ -38,29 +29,6 @@ static int has(const char *name)
     int there = file_size(path) >= 0;
     mem_free(path);
     return there;
-}
-
-static void write_at(const char *name, const void *bytes, size_t size)
-{
-    char *path = path_of(name), *slash = strrchr(path, '/');
-    *slash = 0;
-    CHECK_OK(file_folder(path));
-    *slash = '/';
-    CHECK_OK(file_write(path, bytes, size));
-    mem_free(path);
-}
-
-static void remove_all(const char *folder)
-{
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && (e = readdir(d)) != NULL;) {
-        if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, "..")) continue;
-        char *path = mem_print("%s/%s", folder, e->d_name);
-        if (unlink(path)) remove_all(path);
-        mem_free(path);
-    }
-    if (d) closedir(d);
-    rmdir(folder);
 }
 
 static void remove_at(const char *name)
