@@ -108,7 +108,7 @@ static void allocate(struct tape *t, const struct tape *lender)
         const size_t size = shape_floats(l->out, t->batch);
         most = larger(most, (size_t)pieces(t->unit[i], t->batch));
         whole = larger(whole, scratch_of(l, t->batch));
-        t->piece_scratch = larger(t->piece_scratch, scratch_of(l, t->unit[i]));
+        if (!l->together) t->piece_scratch = larger(t->piece_scratch, scratch_of(l, t->unit[i]));
         if (t->readers[i] > 1) {
             sum = larger(sum, size);
             t->piece_sum = larger(t->piece_sum, shape_floats(l->out, VECTORS));

@@ -45,7 +45,7 @@ static int shape(struct layer *l, const struct spec *opt)
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
 #ifndef LAYER_SIMD_naive
     o->winograd = winograd_pays(in.c, out, o->k, o->stride);
-    l->together = o->winograd && winograd_tiles(l->out.h, l->out.w, o->k) < 16; /* the weights are transformed once a call */
+    l->together = o->winograd && winograd_tiles(l->out.h, l->out.w) < 16; /* the weights are transformed once a call */
 #endif
     return OK;
 }
@@ -316,7 +316,7 @@ static struct winograd minimal(const struct layer *l, const float *w, const floa
 {
     const struct own *o = l->own;
     const size_t kk = (size_t)(o->k * o->k);
-    return (struct winograd){l->in[0].c, l->in[0].h, l->in[0].w, o->pad, l->out.c, l->out.h, l->out.w, o->k, w, b,
+    return (struct winograd){l->in[0].c, l->in[0].h, l->in[0].w, o->pad, l->out.c, l->out.h, l->out.w, w, b,
                              (size_t)l->in[0].c * kk, kk, 0, add};
 }
 
@@ -325,7 +325,7 @@ static struct winograd minimal_transpose(const struct layer *l, const float *w)
 {
     const struct own *o = l->own;
     const size_t kk = (size_t)(o->k * o->k);
-    return (struct winograd){l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, l->in[0].c, l->in[0].h, l->in[0].w, o->k, w, NULL,
+    return (struct winograd){l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, l->in[0].c, l->in[0].h, l->in[0].w, w, NULL,
                              kk, (size_t)l->in[0].c * kk, 1, 0};
 }
 

@@ -1,10 +1,11 @@
-/* Winograd's minimal filtering, F(4x4, 3x3) and F(2x2, 5x5), for convolutions of stride 1 (Lavin and Gray, "Fast
- * algorithms for convolutional neural networks", CVPR 2016). Tiles of 6x6 pixels of x give m x m pixels of y, m = 7 - k:
+/* Winograd's minimal filtering, F(4x4, 3x3), for 3x3 convolutions of stride 1 (Lavin and Gray, "Fast algorithms for
+ * convolutional neural networks", CVPR 2016). A tile of 6x6 pixels of x gives 4x4 pixels of y:
  *
  *     U = G w G'    V = B' x B    M[p] = U[p] V[p], p = 1..36: products of [out][in] and [in][tiles]    y = A' M A
  *
- * 36 multiplications instead of m*m*k*k. Images lie in lanes, so the transforms are
- * sums of registers and a product is a weight times a register, as in the direct kernel. Relative error: tests/test_layers.c. */
+ * 36 multiplications instead of 144. Images lie in lanes, so the transforms are sums of registers and a product is a weight
+ * times a register, as in the direct kernel. tests/test_layers.c holds it to the naive twin. (F(2x2, 5x5) uses the same
+ * points; with LeNet-5's few channels it was slower than the direct kernel.) */
 #ifndef HEIST_NN_LAYERS_WINOGRAD_H
 #define HEIST_NN_LAYERS_WINOGRAD_H
 
@@ -12,7 +13,8 @@
 #include "nn/layers/vec.h"
 
 enum {
-    WA = 6, WP = WA * WA,          /* points along a side; in all */
+    WK = 3, WM = 4,                /* side of the kernel; of a tile of y */
+    WA = WM + WK - 1, WP = WA * WA, /* points along a side; in all */
     WO = VL == 16 ? 6 : 3, WX = 4, /* a product's sums in registers: WO output channels times WX vectors */
     WSUM = 32,                     /* input channels that are summed in one go */
     WSLICE = 32, WCHUNK = 4,       /* a task: output channels times tiles */
@@ -20,10 +22,10 @@ enum {
 };
 
 /* A convolution of stride 1: maps x [groups][ic][h][w][lanes] with `pad` zeros around (rows and columns), which give out
- * [groups][oc][oh][ow][lanes]. The weight of (o, c, tap i) is w[o * so + c * sc + (turned ? k*k-1-i : i)]. */
+ * [groups][oc][oh][ow][lanes]. The weight of (o, c, tap i) is w[o * so + c * sc + (turned ? 8 - i : i)]. */
 struct winograd {
     int ic, h, w, pad;
-    int oc, oh, ow, k;
+    int oc, oh, ow;
     const float *weight, *bias; /* bias may be NULL */
     size_t so, sc;
     int turned;
@@ -35,16 +37,15 @@ static int winograd_panel(int ic) /* tiles that are transformed before they are 
     return ic >= 64 ? 8 : 512 / ic / WCHUNK * WCHUNK;
 }
 
-static int winograd_tiles(int h, int w, int k) /* of an image */
+static int winograd_tiles(int h, int w) /* of an image */
 {
-    const int m = WA + 1 - k;
-    return ((h + m - 1) / m) * ((w + m - 1) / m);
+    return ((h + WM - 1) / WM) * ((w + WM - 1) / WM);
 }
 
 /* Worth it: below this the transforms cost more than the products save. */
 static int winograd_pays(int ic, int oc, int k, int stride)
 {
-    return stride == 1 && k == 3 && ic >= 16 && oc >= 16;
+    return stride == 1 && k == WK && ic >= 16 && oc >= 16;
 }
 
 /* The gradient of the weights is 36 products of OpenBLAS's, which small ones keep waiting. */
@@ -61,89 +62,81 @@ static int winograd_block(int ic, int oc) /* tiles of one product of the weights
 /* Floats of scratch; enough for a convolution, for its transpose and for the gradient of its weights. */
 static size_t winograd_scratch(int ic, int oc)
 {
-    const int panel = winograd_panel(ic < oc ? ic : oc), block = winograd_block(ic, oc);
+    const int panel = winograd_panel(ic < oc ? ic : oc), block = winograd_gradient_pays(ic, oc) ? winograd_block(ic, oc) : 0;
     const size_t rows = (size_t)((ic + WC - 1) / WC * WC), columns = (size_t)((oc + WC - 1) / WC * WC);
     return (size_t)WP * (rows * columns + (size_t)((ic + oc) * (panel > block ? panel : block) * MAPS));
 }
 
 /* ---- transforms along one side ------------------------------------------------------------------ */
 
-/* The points: 0, +-NEAR, +-FAR and infinity, where NEAR = 1/sqrt(2) and FAR = sqrt(2). Their squares are exact, and so
- * little is lost that the error stays at two to three times that of plain sums (the usual 0, +-1, +-2: five). */
+/* The points: 0, +-NEAR, +-FAR and infinity, where NEAR = 1/sqrt(2) and FAR = sqrt(2): half the error of the usual
+ * 0, +-1, +-2 and infinity, and with sums of WSUM channels no more than the direct kernel's. */
 #define NEAR 0.70710678f
 #define FAR 1.41421356f
 
-/* to[p * step] = B' x, x [6] */
-INLINE void winograd_input(const vec *x, vec *to, int step)
+/* to [6] = B' x, x [6] */
+INLINE void winograd_input(const vec *x, vec *to)
 {
     const vec e1 = x[4] - 2.0f * x[2], o1 = x[3] - 2.0f * x[1], e2 = x[4] - 0.5f * x[2], o2 = x[3] - 0.5f * x[1];
     to[0] = x[0] - 2.5f * x[2] + x[4];
-    to[step] = e1 + NEAR * o1;
-    to[2 * step] = e1 - NEAR * o1;
-    to[3 * step] = e2 + FAR * o2;
-    to[4 * step] = e2 - FAR * o2;
-    to[5 * step] = x[1] - 2.5f * x[3] + x[5];
+    to[1] = e1 + NEAR * o1;
+    to[2] = e1 - NEAR * o1;
+    to[3] = e2 + FAR * o2;
+    to[4] = e2 - FAR * o2;
+    to[5] = x[1] - 2.5f * x[3] + x[5];
 }
 
-/* y [m] = A' v, v [6] with `step` between */
-INLINE void winograd_output(const int m, const vec *v, int step, vec *y)
+/* y [4] = A' v, v [6] */
+INLINE void winograd_output(const vec *v, vec *y)
 {
-    const vec s1 = v[step] + v[2 * step], d1 = NEAR * (v[step] - v[2 * step]);
-    const vec s2 = v[3 * step] + v[4 * step], d2 = FAR * (v[3 * step] - v[4 * step]);
+    const vec s1 = v[1] + v[2], d1 = NEAR * (v[1] - v[2]), s2 = v[3] + v[4], d2 = FAR * (v[3] - v[4]);
     y[0] = v[0] + s1 + s2;
     y[1] = d1 + d2;
-    if (m == 4) {
-        y[2] = 0.5f * s1 + 2.0f * s2;
-        y[3] = 0.5f * d1 + 2.0f * d2;
-    }
-    y[m - 1] += v[5 * step];
+    y[2] = 0.5f * s1 + 2.0f * s2;
+    y[3] = 0.5f * d1 + 2.0f * d2 + v[5];
 }
 
-/* to[p * step] = A y, y [m] */
-INLINE void winograd_spread(const int m, const vec *y, vec *to, int step)
+/* to [6] = A y, y [4] */
+INLINE void winograd_spread(const vec *y, vec *to)
 {
-    vec e1 = y[0], o1 = NEAR * y[1], e2 = y[0], o2 = FAR * y[1];
-    if (m == 4) {
-        e1 += 0.5f * y[2], o1 += 0.5f * NEAR * y[3];
-        e2 += 2.0f * y[2], o2 += 2.0f * FAR * y[3];
-    }
+    const vec e1 = y[0] + 0.5f * y[2], o1 = NEAR * y[1] + 0.5f * NEAR * y[3];
+    const vec e2 = y[0] + 2.0f * y[2], o2 = FAR * y[1] + 2.0f * FAR * y[3];
     to[0] = y[0];
-    to[step] = e1 + o1;
-    to[2 * step] = e1 - o1;
-    to[3 * step] = e2 + o2;
-    to[4 * step] = e2 - o2;
-    to[5 * step] = y[m - 1];
+    to[1] = e1 + o1;
+    to[2] = e1 - o1;
+    to[3] = e2 + o2;
+    to[4] = e2 - o2;
+    to[5] = y[3];
 }
 
 /* G: point i's powers over the product of its distances to the others. */
-static const float WINOGRAD_G[WA - 1][5] = {{1, 0, 0, 0, 0}, {-2.0f / 3, -2 * NEAR / 3, -1.0f / 3, -NEAR / 3, -1.0f / 6},
-    {-2.0f / 3, 2 * NEAR / 3, -1.0f / 3, NEAR / 3, -1.0f / 6}, {1.0f / 6, FAR / 6, 1.0f / 3, FAR / 3, 2.0f / 3},
-    {1.0f / 6, -FAR / 6, 1.0f / 3, -FAR / 3, 2.0f / 3}};
+static const float WINOGRAD_G[WA - 1][WK] = {{1, 0, 0}, {-2.0f / 3, -2 * NEAR / 3, -1.0f / 3}, {-2.0f / 3, 2 * NEAR / 3, -1.0f / 3},
+    {1.0f / 6, FAR / 6, 1.0f / 3}, {1.0f / 6, -FAR / 6, 1.0f / 3}}; /* infinity: 0, 0, 1 */
 
 /* ---- weights ------------------------------------------------------------------------------------- */
 
-/* G g G' of one output channel and WC input channels from c0 on, k a constant: to[p * step + channel]. */
-INLINE void winograd_kernel(const int k, const struct winograd *j, int o, int c0, float *to, size_t step)
+/* G g G' of one output channel and WC input channels from c0 on: to[p * step + channel]. */
+static void winograd_kernel(const struct winograd *j, int o, int c0, float *to, size_t step)
 {
-    float g[5 * 5][WC] __attribute__((aligned(64)));
+    float g[WK * WK][WC] __attribute__((aligned(64)));
     const int real = j->ic - c0 < WC ? j->ic - c0 : WC;
     const float *w = j->weight + (size_t)o * j->so + (size_t)c0 * j->sc;
     for (int t = 0; t < WC; t++)
-        for (int i = 0; i < k * k; i++) g[j->turned ? k * k - 1 - i : i][t] = t < real ? w[(size_t)t * j->sc + (size_t)i] : 0;
+        for (int i = 0; i < WK * WK; i++) g[j->turned ? WK * WK - 1 - i : i][t] = t < real ? w[(size_t)t * j->sc + (size_t)i] : 0;
     for (int t = 0; t < WC; t += VL) {
-        vec half[WA][5];
-        for (int x = 0; x < k; x++)
+        vec half[WA][WK];
+        for (int x = 0; x < WK; x++)
             for (int p = 0; p < WA; p++) {
-                half[p][x] = vec_load(g[(p == WA - 1 ? k - 1 : 0) * k + x] + t);
+                half[p][x] = vec_load(g[(p == WA - 1 ? WK - 1 : 0) * WK + x] + t);
                 if (p == WA - 1) continue;
                 half[p][x] *= WINOGRAD_G[p][0];
-                for (int y = 1; y < k && p > 0; y++) half[p][x] += WINOGRAD_G[p][y] * vec_load(g[y * k + x] + t);
+                for (int y = 1; y < WK && p > 0; y++) half[p][x] += WINOGRAD_G[p][y] * vec_load(g[y * WK + x] + t);
             }
         for (int p = 0; p < WA; p++)
             for (int q = 0; q < WA; q++) {
-                vec s = half[p][q == WA - 1 ? k - 1 : 0];
+                vec s = half[p][q == WA - 1 ? WK - 1 : 0];
                 if (q < WA - 1) s *= WINOGRAD_G[q][0];
-                for (int x = 1; x < k && q > 0 && q < WA - 1; x++) s += WINOGRAD_G[q][x] * half[p][x];
+                for (int x = 1; x < WK && q > 0 && q < WA - 1; x++) s += WINOGRAD_G[q][x] * half[p][x];
                 vec_store(to + (size_t)(p * WA + q) * step + t, s);
             }
     }
@@ -156,11 +149,7 @@ static void winograd_weights(const struct winograd *j, float *u)
     const size_t step = (size_t)j->oc * (size_t)blocks * WC;
 #pragma omp parallel for schedule(static)
     for (int b = 0; b < blocks; b++)
-        for (int o = 0; o < j->oc; o++) {
-            float *to = u + ((size_t)o * (size_t)blocks + (size_t)b) * WC;
-            if (j->k == 3) winograd_kernel(3, j, o, b * WC, to, step);
-            else winograd_kernel(5, j, o, b * WC, to, step);
-        }
+        for (int o = 0; o < j->oc; o++) winograd_kernel(j, o, b * WC, u + ((size_t)o * (size_t)blocks + (size_t)b) * WC, step);
 }
 
 /* ---- maps ---------------------------------------------------------------------------------------- */
@@ -172,8 +161,8 @@ struct winograd_tile {
 
 static struct winograd_tile winograd_tile(const struct winograd *j, int q)
 {
-    const int m = WA + 1 - j->k, tx = (j->ow + m - 1) / m, tiles = tx * ((j->oh + m - 1) / m);
-    return (struct winograd_tile){q / tiles, q % tiles / tx * m, q % tiles % tx * m};
+    const int tx = (j->ow + WM - 1) / WM, tiles = winograd_tiles(j->oh, j->ow);
+    return (struct winograd_tile){q / tiles, q % tiles / tx * WM, q % tiles % tx * WM};
 }
 
 /* V [36][ic][panel][lanes] of the tiles [first, first + count). */
@@ -194,12 +183,12 @@ static void winograd_maps(const struct winograd *j, const float *x, int first, i
                         const int yy = y0 + a, xx = x0 + b, real = inside || (yy >= 0 && yy < j->h && xx >= 0 && xx < j->w);
                         row[b] = real ? vec_load(plane + (yy * j->w + xx) * MAPS + t) : vec_all(0);
                     }
-                    winograd_input(row, &half[a][0], 1);
+                    winograd_input(row, half[a]);
                 }
                 for (int b = 0; b < WA; b++) {
                     vec column[WA], to[WA];
                     for (int a = 0; a < WA; a++) column[a] = half[a][b];
-                    winograd_input(column, to, 1);
+                    winograd_input(column, to);
                     for (int a = 0; a < WA; a++)
                         vec_store(v + (((size_t)(a * WA + b) * (size_t)j->ic + (size_t)c) * (size_t)panel + (size_t)q) * MAPS + t, to[a]);
                 }
@@ -262,26 +251,26 @@ static void winograd_multiply(const struct winograd *j, const float *u, const fl
 }
 
 /* out of output channels [o0, o0 + ocs) and tiles [first, first + count) from their M */
-INLINE void winograd_pixels(const int m, const struct winograd *j, const float *mm, int o0, int ocs, int first, int count, float *out)
+static void winograd_pixels(const struct winograd *j, const float *mm, int o0, int ocs, int first, int count, float *out)
 {
     for (int o = 0; o < ocs; o++)
         for (int q = 0; q < count; q++) {
             const struct winograd_tile at = winograd_tile(j, first + q);
             const vec bias = vec_all(j->bias ? j->bias[o0 + o] : 0);
             float *plane = out + ((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * (size_t)(j->oh * j->ow) * MAPS;
-            const int rows = j->oh - at.y < m ? j->oh - at.y : m, columns = j->ow - at.x < m ? j->ow - at.x : m;
+            const int rows = j->oh - at.y < WM ? j->oh - at.y : WM, columns = j->ow - at.x < WM ? j->ow - at.x : WM;
             for (int t = 0; t < MAPS; t += VL) {
-                vec half[4][WA];
+                vec half[WM][WA];
                 for (int b = 0; b < WA; b++) {
-                    vec column[WA], to[4];
+                    vec column[WA], to[WM];
                     for (int a = 0; a < WA; a++)
                         column[a] = vec_load(mm + (((size_t)(a * WA + b) * (size_t)ocs + (size_t)o) * WCHUNK + (size_t)q) * MAPS + t);
-                    winograd_output(m, column, 1, to);
-                    for (int a = 0; a < m; a++) half[a][b] = to[a];
+                    winograd_output(column, to);
+                    for (int a = 0; a < WM; a++) half[a][b] = to[a];
                 }
                 for (int a = 0; a < rows; a++) {
-                    vec y[4];
-                    winograd_output(m, half[a], 1, y);
+                    vec y[WM];
+                    winograd_output(half[a], y);
                     for (int b = 0; b < columns; b++) {
                         float *to = plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t;
                         if (j->add) y[b] += vec_load(to);
@@ -296,7 +285,7 @@ INLINE void winograd_pixels(const int m, const struct winograd *j, const float *
 
 static void winograd(const struct winograd *j, int groups, const float *x, float *scratch, float *out)
 {
-    const int m = WA + 1 - j->k, tiles = groups * winograd_tiles(j->oh, j->ow, j->k), panel = winograd_panel(j->ic);
+    const int tiles = groups * winograd_tiles(j->oh, j->ow), panel = winograd_panel(j->ic);
     const int slices = (j->oc + WSLICE - 1) / WSLICE;
     float *u = scratch, *v = u + (size_t)WP * (size_t)j->oc * (size_t)((j->ic + WC - 1) / WC * WC), *mm = v + (size_t)(WP * j->ic * panel) * MAPS;
     winograd_weights(j, u);
@@ -309,8 +298,7 @@ static void winograd(const struct winograd *j, int groups, const float *x, float
                 const int o = j->oc * s / slices, ocs = j->oc * (s + 1) / slices - o, q = a * WCHUNK, n = count - q < WCHUNK ? count - q : WCHUNK;
                 float *to = mm + ((size_t)o * (size_t)panel + (size_t)(ocs * q)) * WP * MAPS;
                 winograd_multiply(j, u, v, panel, o, ocs, q, n, to);
-                if (m == 4) winograd_pixels(4, j, to, o, ocs, first + q, n, out);
-                else winograd_pixels(2, j, to, o, ocs, first + q, n, out);
+                winograd_pixels(j, to, o, ocs, first + q, n, out);
             }
     }
 }
@@ -318,25 +306,25 @@ static void winograd(const struct winograd *j, int groups, const float *x, float
 /* ---- the gradient of the weights ------------------------------------------------------------------ */
 
 /* D [36][oc][block][lanes] = A dy A' of the tiles [first, first + count) */
-INLINE void winograd_gradients(const int m, const struct winograd *j, const float *dy, int o, int first, int count, int block, float *to)
+static void winograd_gradients(const struct winograd *j, const float *dy, int o, int first, int count, int block, float *to)
 {
     for (int q = 0; q < count; q++) {
         const struct winograd_tile at = winograd_tile(j, first + q);
         const float *plane = dy + ((size_t)at.group * (size_t)j->oc + (size_t)o) * (size_t)(j->oh * j->ow) * MAPS;
         for (int t = 0; t < MAPS; t += VL) {
-            vec half[4][WA];
-            for (int a = 0; a < m; a++) {
-                vec row[4] = {{0}};
-                for (int b = 0; b < m; b++) {
+            vec half[WM][WA];
+            for (int a = 0; a < WM; a++) {
+                vec row[WM];
+                for (int b = 0; b < WM; b++) {
                     const int real = at.y + a < j->oh && at.x + b < j->ow;
                     row[b] = real ? vec_load(plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t) : vec_all(0);
                 }
-                winograd_spread(m, row, half[a], 1);
+                winograd_spread(row, half[a]);
             }
             for (int b = 0; b < WA; b++) {
-                vec column[4], d[WA];
-                for (int a = 0; a < m; a++) column[a] = half[a][b];
-                winograd_spread(m, column, d, 1);
+                vec column[WM], d[WA];
+                for (int a = 0; a < WM; a++) column[a] = half[a][b];
+                winograd_spread(column, d);
                 for (int a = 0; a < WA; a++)
                     vec_store(to + (((size_t)(a * WA + b) * (size_t)j->oc + (size_t)o) * (size_t)block + (size_t)q) * MAPS + t, d[a]);
             }
@@ -344,37 +332,34 @@ INLINE void winograd_gradients(const int m, const struct winograd *j, const floa
     }
 }
 
-/* dw [k][k] += G' M G of one weight, M [36] with `step` between */
-INLINE void winograd_weight_gradient(const int k, const float *mm, size_t step, float *dw)
+/* dw [3][3] += G' M G of one weight, M [36] with `step` between */
+static void winograd_weight_gradient(const float *mm, size_t step, float *dw)
 {
-    float half[5][WA];
-    for (int x = 0; x < k; x++)
+    float half[WK][WA];
+    for (int x = 0; x < WK; x++)
         for (int q = 0; q < WA; q++) {
-            half[x][q] = x == k - 1 ? mm[(size_t)((WA - 1) * WA + q) * step] : 0;
+            half[x][q] = x == WK - 1 ? mm[(size_t)((WA - 1) * WA + q) * step] : 0;
             for (int p = 0; p < WA - 1; p++) half[x][q] += WINOGRAD_G[p][x] * mm[(size_t)(p * WA + q) * step];
         }
-    for (int x = 0; x < k; x++)
-        for (int y = 0; y < k; y++) {
-            float s = y == k - 1 ? half[x][WA - 1] : 0;
+    for (int x = 0; x < WK; x++)
+        for (int y = 0; y < WK; y++) {
+            float s = y == WK - 1 ? half[x][WA - 1] : 0;
             for (int q = 0; q < WA - 1; q++) s += WINOGRAD_G[q][y] * half[x][q];
-            dw[x * k + y] += s;
+            dw[x * WK + y] += s;
         }
 }
 
-/* dw [oc][ic][k][k] += sum over images and pixels: M[p] = D[p] V[p]' is OpenBLAS's, a block of tiles after the other. */
+/* dw [oc][ic][3][3] += sum over images and pixels: M[p] = D[p] V[p]' is OpenBLAS's, a block of tiles after the other. */
 static void winograd_gradient(const struct winograd *j, int groups, const float *x, const float *dy, float *scratch, float *dw)
 {
-    const int tiles = groups * winograd_tiles(j->oh, j->ow, j->k), block = winograd_block(j->ic, j->oc), kk = j->k * j->k;
+    const int tiles = groups * winograd_tiles(j->oh, j->ow), block = winograd_block(j->ic, j->oc);
     const size_t weights = (size_t)j->oc * (size_t)j->ic, row = (size_t)block * MAPS;
     float *mm = scratch, *v = mm + WP * ((weights + WC - 1) / WC * WC), *d = v + (size_t)(WP * j->ic) * row;
     for (int first = 0; first < tiles; first += block) {
         const int count = tiles - first < block ? tiles - first : block;
         winograd_maps(j, x, first, count, block, v);
 #pragma omp parallel for schedule(static)
-        for (int o = 0; o < j->oc; o++) {
-            if (j->k == 3) winograd_gradients(4, j, dy, o, first, count, block, d);
-            else winograd_gradients(2, j, dy, o, first, count, block, d);
-        }
+        for (int o = 0; o < j->oc; o++) winograd_gradients(j, dy, o, first, count, block, d);
 #pragma omp parallel for schedule(static)
         for (int p = 0; p < WP; p++)
             blas_gemm(BLAS_PLAIN, BLAS_TRANSPOSE, j->oc, j->ic, count * MAPS, 1, d + (size_t)(p * j->oc) * row, block * MAPS,
@@ -384,8 +369,7 @@ static void winograd_gradient(const struct winograd *j, int groups, const float 
     for (int o = 0; o < j->oc; o++)
         for (int c = 0; c < j->ic; c++) {
             const size_t at = (size_t)o * (size_t)j->ic + (size_t)c;
-            if (j->k == 3) winograd_weight_gradient(3, mm + at, weights, dw + at * (size_t)kk);
-            else winograd_weight_gradient(5, mm + at, weights, dw + at * (size_t)kk);
+            winograd_weight_gradient(mm + at, weights, dw + at * WK * WK);
         }
 }
 
