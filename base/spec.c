@@ -346,6 +346,18 @@ char *spec_brief(const struct spec *s, const struct option *options)
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+char *spec_take(struct spec *s, const char *key)
+{
+    const int i = find(s, key);
+    if (i < 0) return NULL;
+    char *value = s->value[i];
+    mem_free(s->key[i]);
+    s->n--;
+    memmove(s->key + i, s->key + i + 1, (size_t)(s->n - i) * sizeof *s->key);
+    memmove(s->value + i, s->value + i + 1, (size_t)(s->n - i) * sizeof *s->value);
+    return value;
+}
+
 const char *spec_find(const struct spec *s, const char *key)
 {
     int i = find(s, key);

@@ -45,6 +45,9 @@ void spec_free(struct spec *s);
 /* Sets or replaces one option; a key is checked only by spec_resolve. */
 void spec_set(struct spec *s, const char *key, const char *value);
 
+/* Takes an option out: its value, that mem_free frees; NULL: it is not there. */
+char *spec_take(struct spec *s, const char *key);
+
 /* Checks every option of s against `options` (ends with OPTION_END), applies `preset=NAME` from `presets`
  * (may be NULL), fills in defaults, orders as in the table. `what` ("defense mad") stands in messages. */
 int spec_resolve(struct spec *s, const struct option *options, const struct preset *presets, const char *what);

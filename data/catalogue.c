@@ -11,6 +11,8 @@ static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"
 static const char *const clothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                       "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
 
+static const char *const things[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+
 static const struct dataset_info catalogue[] = {
     {
         .name = "mnist",
@@ -58,6 +60,25 @@ static const struct dataset_info catalogue[] = {
         .file = {{"train-images-idx3-ubyte", "6c378bdb3b492ee7966d5d790c2ee1ed0770cda496ba13967468a562a4e334ff"},
                  {"train-labels-idx1-ubyte", "effa70ca51ac5e351907d144d8e080e63be421c00408260c200ef1689e8f0028"}},
     },
+    {
+        .name = "cifar10-images",
+        .about = "CIFAR-10 (Krizhevsky 2009) as JPEG pictures: a lossy copy",
+        .format = "images",
+        .same_as = "cifar10",
+        .n = {50000, 10000},
+        .shape = {3, 32, 32, ROWS},
+        .classes = 10,
+        .class_name = things,
+    },
+    {
+        .name = "tiny-imagenet",
+        .about = "Tiny ImageNet: 64x64 pictures of 200 classes of ImageNet (Stanford CS231n 2015); val is its test split",
+        .format = "images",
+        .stem = (const char *const[]){"tiny-imagenet", "tiny-imagenet-200", "tiny-imagenet-200-subset", NULL},
+        .n = {100000, 10000},
+        .shape = {3, 64, 64, ROWS},
+        .classes = 200,
+    },
     {.name = "noise", .about = "uniform noise", .format = "synthetic", .paint = noise_paint},
     {.name = "strokes", .about = "pen strokes, like handwriting", .format = "synthetic", .paint = strokes_paint},
     {.name = "leaves", .about = "dead leaves: shapes over shapes", .format = "synthetic", .paint = leaves_paint},
@@ -82,6 +103,14 @@ const struct dataset_info *dataset_find(const char *name)
     return NULL;
 }
 
+int dataset_known(const char *name)
+{
+    for (int i = 0; i < SETS; i++)
+        for (const char *const *stem = catalogue[i].stem; stem && *stem; stem++)
+            if (strcmp(*stem, name) == 0) return 1;
+    return dataset_find(name) != NULL;
+}
+
 int dataset_unknown(const char *name)
 {
     const char *names[SETS];
@@ -92,6 +121,9 @@ int dataset_unknown(const char *name)
 char *dataset_advice(const struct dataset_info *info)
 {
     if (info->source[0].kind != SOURCE_NONE) return mem_print("get it by: heist data %s", info->name);
+    if (strcmp(info->format, "images") == 0)
+        return mem_print("put the folder %s, or %s.tar.gz or .zip, into FOLDER and set HEIST_DATA=FOLDER", info->stem ? info->stem[1] : info->name,
+                         info->stem ? info->stem[1] : info->name);
     return mem_print("put %s.gz and %s.gz into FOLDER/%s and set HEIST_DATA=FOLDER",
                      info->file[0].name ? info->file[0].name : "train-images-idx3-ubyte",
                      info->file[1].name ? info->file[1].name : "train-labels-idx1-ubyte", info->name);

@@ -25,6 +25,8 @@ enum { DATASET_SOURCES = 3, DATASET_FILES = 4 };
 
 struct dataset_info {
     const char *name, *about, *format;
+    const char *same_as;           /* another entry with the same images, in other files; NULL: none */
+    const char *const *stem;       /* names of the folder or archive that holds it, ends with NULL; NULL: its name */
     int n[2];                      /* images of train and test; test 0: the set has one split; train 0: not known */
     struct shape shape;            /* c = 0: not known, as the files say */
     int classes;                   /* 0: unlabelled, or not known */
@@ -38,6 +40,7 @@ struct dataset_info {
 int dataset_count(void);
 const struct dataset_info *dataset_at(int i);             /* 0 <= i < dataset_count() */
 const struct dataset_info *dataset_find(const char *name); /* NULL: no set of the catalogue */
+int dataset_known(const char *name);                      /* is it a set of the catalogue, or the name of one's files? */
 int dataset_unknown(const char *name);                    /* ERR_OPTION with the nearest name */
 
 /* How to get a set that is not here, in words; mem_free frees. */

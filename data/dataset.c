@@ -1,13 +1,13 @@
 #include "data/dataset.h"
 
 #include <assert.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/spec.h"
+#include "data/classes.h"
 #include "data/format.h"
 #include "data/mixture.h"
 #include "data/place.h"
@@ -18,18 +18,32 @@
 #include "data/list.h"
 #undef X
 
-const struct dataset_format *dataset_format(const struct dataset_info *info)
-{
-    static const struct dataset_format *const formats[] = {
+static const struct dataset_format *const formats[] = {
 #define X(name) &name##_format,
 #include "data/list.h"
 #undef X
-        NULL,
-    };
+    NULL,
+};
+
+const struct dataset_format *dataset_format(const struct dataset_info *info)
+{
     for (const struct dataset_format *const *f = formats; *f; f++)
         if (strcmp((*f)->name, info->format) == 0) return *f;
     assert(0 && "a format that list.h does not have");
     return NULL;
+}
+
+int dataset_own(struct dataset_info *own, const char *name)
+{
+    if (strchr(name, '/') || *name == '.') return 0;
+    for (const struct dataset_format *const *f = formats; *f; f++) {
+        char *folder = NULL;
+        *own = (struct dataset_info){.name = name, .about = "a set of your own", .format = (*f)->name};
+        for (int split = 0; split < 2 && !folder && (*f)->own; split++) folder = (*f)->where(own, split);
+        mem_free(folder);
+        if (folder) return 1;
+    }
+    return 0;
 }
 
 /* ---- the spec --------------------------------------------------------------------------- */
@@ -56,62 +70,103 @@ static int resolve(struct spec *s, const struct dataset_info *info, const struct
 
 /* ---- images ----------------------------------------------------------------------------- */
 
-static void images_free(struct images *m)
-{
-    if (!m) return;
-    mem_free(m->pixels);
-    mem_free(m->labels);
-    mem_free(m);
-}
-
-/* Per channel over every pixel; the sums are whole numbers, so no order of adding changes them. */
-static void measure(struct images *m)
-{
-    size_t plane = (size_t)m->shape.h * (size_t)m->shape.w;
-    for (int c = 0; c < m->shape.c; c++) {
-        uint64_t sum = 0, squares = 0;
-#pragma omp parallel for schedule(static) reduction(+ : sum, squares)
-        for (int i = 0; i < m->n; i++) {
-            const uint8_t *p = m->pixels + ((size_t)i * (size_t)m->shape.c + (size_t)c) * plane;
-            uint64_t a = 0, b = 0;
-            for (size_t k = 0; k < plane; k++) {
-                a += p[k];
-                b += (unsigned)p[k] * p[k];
-            }
-            sum += a;
-            squares += b;
-        }
-        double count = (double)plane * m->n, mean = (double)sum / count / 255;
-        double variance = (double)squares / count / (255.0 * 255.0) - mean * mean;
-        m->mean[c] = (float)mean;
-        m->std[c] = variance > 1e-6 ? (float)sqrt(variance) : 1; /* a set of one colour is only centred */
-    }
-}
-
-/* Keeps `n` images drawn by seed, in the order they have. */
-static void keep(struct images *m, int n, int64_t seed)
+/* Keeps the n chosen images, in the order they have. */
+static void keep(struct images *m, const char *chosen, int n)
 {
     size_t size = shape_size(m->shape);
-    int *order = mem_new((size_t)m->n, sizeof *order), at = 0;
-    char *chosen = mem_new((size_t)m->n, 1);
+    int at = 0;
     uint8_t *pixels = mem_new((size_t)n, size);
     int *labels = m->labels ? mem_new((size_t)n, sizeof *labels) : NULL;
-    struct rng r = rng_stream((uint64_t)seed, "subset", 0);
-    rng_permutation(&r, order, m->n);
-    for (int i = 0; i < n; i++) chosen[order[i]] = 1;
     for (int i = 0; i < m->n; i++) {
         if (!chosen[i]) continue;
         memcpy(pixels + (size_t)at * size, m->pixels + (size_t)i * size, size);
         if (labels) labels[at] = m->labels[i];
         at++;
     }
-    mem_free(m->pixels);
+    images_drop(m);
     mem_free(m->labels);
     m->pixels = pixels;
     m->labels = labels;
     m->n = n;
+}
+
+/* Keeps `n` images drawn by seed. */
+static void draw(struct images *m, int n, int64_t seed)
+{
+    int *order = mem_new((size_t)m->n, sizeof *order);
+    char *chosen = mem_new((size_t)m->n, 1);
+    struct rng r = rng_stream((uint64_t)seed, "subset", 0);
+    rng_permutation(&r, order, m->n);
+    for (int i = 0; i < n; i++) chosen[order[i]] = 1;
+    keep(m, chosen, n);
     mem_free(chosen);
     mem_free(order);
+}
+
+/* The names of the classes kept. */
+static void keep_names(struct images *m, const char *keep_class)
+{
+    char *kept = NULL;
+    const char *line = m->names;
+    for (int c = 0; line && c < m->classes; c++) {
+        const size_t n = strcspn(line, "\n");
+        char *longer = keep_class[c] ? mem_print("%s%.*s\n", kept ? kept : "", (int)n, line) : NULL;
+        if (longer) {
+            mem_free(kept);
+            kept = longer;
+        }
+        line += n + (line[n] == '\n');
+    }
+    mem_free(m->names);
+    m->names = kept;
+}
+
+/* The `classes` option; *text becomes NULL where it keeps all. */
+static int some_classes(struct images *m, char **text, const char *name)
+{
+    if (!*text) return OK;
+    if (!m->labels) return err_set(ERR_OPTION, "data set %s: found classes=%s, but it has no labels", name, *text);
+    const int classes = m->classes;
+    char *keep_class = mem_new((size_t)classes, 1), *chosen = mem_new((size_t)m->n, 1), *canonical = NULL;
+    int *number = mem_new((size_t)classes, sizeof *number), n = 0, kept = 0, code = classes_read(keep_class, &canonical, classes, *text);
+    if (code) {
+        err_prefix(code, "data set %s", name);
+        goto out;
+    }
+    for (int c = 0; c < classes; c++) number[c] = keep_class[c] ? kept++ : -1;
+    for (int i = 0; i < m->n; i++) n += chosen[i] = number[m->labels[i]] >= 0;
+    if (canonical && !n) code = err_set(ERR_OPTION, "data set %s: classes=%s has no image", name, canonical);
+    if (canonical && !code) {
+        keep(m, chosen, n);
+        for (int i = 0; i < n; i++) m->labels[i] = number[m->labels[i]];
+        keep_names(m, keep_class);
+        m->classes = kept;
+    }
+    mem_free(*text);
+    *text = canonical;
+    canonical = NULL;
+out:
+    mem_free(canonical);
+    mem_free(number);
+    mem_free(chosen);
+    mem_free(keep_class);
+    return code;
+}
+
+static int transform_all(struct images *m, const struct transform *t, const char *name)
+{
+    if (m->transformed || !transform_changes(t, m->shape)) return OK;
+    if (m->shape.c != 1 && m->shape.c != 3)
+        return err_set(ERR_SHAPE, "data set %s: its images have %d channels, to= expects 1 or 3", name, m->shape.c);
+    const size_t from = shape_size(m->shape), to = shape_size(t->to);
+    uint8_t *pixels = mem_new((size_t)m->n, to);
+#pragma omp parallel for schedule(static)
+    for (int i = 0; i < m->n; i++) transform_image(t, m->pixels + (size_t)i * from, m->shape, pixels + (size_t)i * to);
+    images_drop(m);
+    m->pixels = pixels;
+    m->shape = t->to;
+    m->transformed = 1;
+    return OK;
 }
 
 /* `n` and `seed` of the spec; a subset that is the whole set is named as the whole set. */
@@ -121,33 +176,12 @@ static int subset(struct images *m, struct spec *s, const struct dataset_info *i
         return err_set(ERR_OPTION, "data set %s: found n=%s, expected at most the %d images of split=%s", info->name,
                        spec_string(s, "n"), m->n, spec_string(s, "split"));
     if (!spec_is(s, "n", "all") && spec_int(s, "n") < m->n) {
-        keep(m, (int)spec_int(s, "n"), spec_int(s, "seed"));
+        draw(m, (int)spec_int(s, "n"), spec_int(s, "seed"));
         return OK;
     }
     spec_set(s, "n", "all");
     spec_set(s, "seed", "0");
     return OK;
-}
-
-/* SHA-256 over the shape's text and the hash of each 4 MiB: these are hashed in parallel. */
-static void content_hash(char out[HASH_TEXT], const struct images *m)
-{
-    const size_t piece = (size_t)4 << 20;
-    size_t bytes[2] = {(size_t)m->n * shape_size(m->shape), m->labels ? (size_t)m->n * sizeof *m->labels : 0};
-    const uint8_t *from[2] = {m->pixels, (const uint8_t *)m->labels};
-    int pieces[2], total;
-    for (int k = 0; k < 2; k++) pieces[k] = (int)((bytes[k] + piece - 1) / piece);
-    total = pieces[0] + pieces[1];
-    char(*text)[HASH_TEXT] = mem_new((size_t)total + 1, sizeof *text);
-    snprintf(text[0], sizeof text[0], "%d %dx%dx%d %d", m->n, m->shape.c, m->shape.h, m->shape.w, m->classes);
-#pragma omp parallel for schedule(dynamic)
-    for (int i = 0; i < total; i++) {
-        int k = i >= pieces[0];
-        size_t at = (size_t)(k ? i - pieces[0] : i) * piece;
-        hash_bytes(text[i + 1], from[k] + at, bytes[k] - at < piece ? bytes[k] - at : piece);
-    }
-    hash_bytes(out, text, ((size_t)total + 1) * sizeof *text);
-    mem_free(text);
 }
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -157,24 +191,84 @@ static int find_info(const struct dataset_info **out, struct dataset_info *own, 
 {
     *out = dataset_find(name);
     if (*out) return OK;
-    *own = (struct dataset_info){.name = name, .about = "a set of your own", .format = "idx"};
-    const struct dataset_format *f = dataset_format(own);
-    char *folder = NULL;
-    for (int split = 0; split < 2 && !folder && !strchr(name, '/') && *name != '.'; split++) folder = f->where(own, split);
-    if (!folder) return dataset_unknown(name);
-    mem_free(folder);
+    if (!dataset_own(own, name)) return dataset_unknown(name);
     *out = own;
     return OK;
 }
 
-static struct dataset *dataset_new(struct images *m, const struct dataset_info *info, const struct spec *s)
+const struct option dataset_options[] = {
+    {"classes", OPTION_TEXT, "all", 0, 0, NULL, "some classes, numbered anew: 0-4,7"},
+    {"to", OPTION_TEXT, "as it is", 0, 0, NULL, "another shape, CxHxW: 3x32x32"},
+    {"fit", OPTION_CHOICE, "cover", 0, 0, "cover stretch pad", "how: resized and cut, resized to the shape, or centred on black"},
+    OPTION_END,
+};
+
+/* Their values in a spec. */
+struct common {
+    char *classes, *to, *fit;
+};
+
+static void common_free(struct common *c)
+{
+    mem_free(c->classes);
+    mem_free(c->to);
+    mem_free(c->fit);
+}
+
+static char *name_of(const struct spec *s, const struct common *c, const struct images *m)
+{
+    char *base = spec_text(s);
+    char *name = mem_print("%s%s%s%s%s%s%s", base, c->classes ? ":classes=" : "", c->classes ? c->classes : "", m->transformed ? ":to=" : "",
+                           m->transformed ? c->to : "", m->transformed && c->fit ? ":fit=" : "", m->transformed && c->fit ? c->fit : "");
+    mem_free(base);
+    return name;
+}
+
+static char *catalogue_names(const struct dataset_info *info)
+{
+    char *names = NULL;
+    for (int i = 0; info->class_name && i < info->classes; i++) {
+        char *longer = mem_print("%s%s\n", names ? names : "", info->class_name[i]);
+        mem_free(names);
+        names = longer;
+    }
+    return names;
+}
+
+/* Reads, then what every set's options ask for, in this order: shape, classes, n. */
+static int read_images(struct images *m, struct spec *s, struct common *c, const struct dataset_info *info, const struct dataset_format *f)
+{
+    struct transform t;
+    int code = transform_read(&t, c->to, c->fit);
+    if (code) return err_prefix(code, "data set %s", info->name);
+    code = f->open(m, info, s, &t);
+    if (code) return code;
+    if (!m->names) m->names = catalogue_names(info);
+    code = transform_all(m, &t, info->name);
+    if (code) return code;
+    if (info->std[0] > 0 && !m->transformed) {
+        memcpy(m->mean, info->mean, sizeof m->mean);
+        memcpy(m->std, info->std, sizeof m->std);
+    } else if (!(m->std[0] > 0)) images_measure(m);
+    code = some_classes(m, &c->classes, info->name);
+    return code || f->makes_n ? code : subset(m, s, info);
+}
+
+static void images_free(struct images *m)
+{
+    if (m) images_clear(m);
+    mem_free(m);
+}
+
+static struct dataset *dataset_new(struct images *m, char *name)
 {
     struct dataset *d = mem_new(1, sizeof *d);
-    *d = (struct dataset){.name = spec_text(s), .n = m->n, .shape = m->shape, .classes = m->classes, .pixels = m->pixels,
-                          .labels = m->labels, .memory = m};
-    memcpy(d->mean, info->std[0] > 0 ? info->mean : m->mean, sizeof d->mean);
-    memcpy(d->std, info->std[0] > 0 ? info->std : m->std, sizeof d->std);
-    content_hash(d->hash, m);
+    *d = (struct dataset){.name = name, .n = m->n, .shape = m->shape, .classes = m->classes, .pixels = m->pixels, .labels = m->labels, .names = m->names,
+                          .memory = m};
+    memcpy(d->mean, m->mean, sizeof d->mean);
+    memcpy(d->std, m->std, sizeof d->std);
+    if (*m->hash) memcpy(d->hash, m->hash, sizeof d->hash);
+    else images_hash(d->hash, m);
     return d;
 }
 
@@ -187,12 +281,8 @@ static int open_mixture(struct dataset **out, const char *text, const char *spli
         images_free(m);
         return code;
     }
-    measure(m);
-    struct dataset *d = *out = mem_new(1, sizeof *d);
-    *d = (struct dataset){.name = name, .n = m->n, .shape = m->shape, .pixels = m->pixels, .memory = m};
-    memcpy(d->mean, m->mean, sizeof d->mean);
-    memcpy(d->std, m->std, sizeof d->std);
-    content_hash(d->hash, m);
+    images_measure(m);
+    *out = dataset_new(m, name);
     return OK;
 }
 
@@ -203,6 +293,7 @@ int dataset_open(struct dataset **out, const char *text, const char *split)
     struct dataset_info own;
     const struct dataset_info *info = NULL;
     struct images *m = mem_new(1, sizeof *m);
+    struct common c = {0};
     char *name = NULL; /* resolving frees the spec's own */
     int code = spec_parse(&s, text);
     if (code) goto out;
@@ -210,16 +301,15 @@ int dataset_open(struct dataset **out, const char *text, const char *split)
     code = find_info(&info, &own, name);
     if (code) goto out;
     const struct dataset_format *f = dataset_format(info);
+    c = (struct common){spec_take(&s, "classes"), spec_take(&s, "to"), spec_take(&s, "fit")};
     code = resolve(&s, info, f, split ? split : "train");
-    if (!code) code = f->open(m, info, &s);
+    if (!code) code = read_images(m, &s, &c, info, f);
     if (code) goto out;
-    if (!(info->std[0] > 0)) measure(m);
-    if (!f->makes_n) code = subset(m, &s, info);
-    if (code) goto out;
-    *out = dataset_new(m, info, &s);
+    *out = dataset_new(m, name_of(&s, &c, m));
     m = NULL;
 out:
     images_free(m);
+    common_free(&c);
     spec_free(&s);
     mem_free(name);
     return code;

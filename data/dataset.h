@@ -16,6 +16,7 @@ struct dataset {
     const int *labels;     /* [n], 0 .. classes-1; NULL: unlabelled */
     float mean[4], std[4]; /* per channel, of pixels in [0,1]; std > 0 */
     char hash[HASH_TEXT];  /* of shape, pixels and labels */
+    const char *names;     /* the classes, a line each; NULL: they have none */
     void *memory;          /* what dataset_free frees */
 };
 
@@ -24,10 +25,13 @@ struct dataset {
  * where packages and `heist data` put things. dataset_free frees. ERR_MISSING: not on this machine (the text says how
  * to get it); ERR_OPTION: no such set, split or option, or fewer images than n; ERR_FORMAT: broken files; ERR_IO.
  *
+ * classes=0-4,7 keeps some classes (data/classes.h), to=CxHxW:fit=cover|stretch|pad gives another shape (data/transform.h): for
+ * every set. They stand in the name where they change something.
  * n=COUNT keeps a random subset drawn by seed, in the set's own order; a larger n of one seed contains the smaller.
  * "a+b+c" is a mixture (data/mixture.h): as many images of each as the smallest has, unlabelled.
  * In a synthetic set it makes the first COUNT images. mean and std are those of the whole set, whatever n.
- * A name that is in no catalogue but is a folder of HEIST_DATA with IDX files opens too, as a user's own set. */
+ * A name that is in no catalogue but is a folder of HEIST_DATA with IDX files or pictures, or an archive of pictures there,
+ * opens too, as a user's own set. Pixels may be a mapped file: larger than memory. */
 int dataset_open(struct dataset **out, const char *spec, const char *split);
 void dataset_free(struct dataset *d); /* accepts NULL */
 

@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/child.h"
+#include "data/entries.h"
 #include "data/format.h"
 #include "data/gz.h"
 #include "data/place.h"
@@ -306,7 +307,7 @@ static int is_here(const struct dataset_info *info, char **folder, int *own)
     int here = train && (test || !info->n[1]);
     *own = 0;
     for (int i = 0, given; here && !*own && (place = place_folder(info, i, &given)) != NULL; i++) {
-        *own = given && strcmp(place, train) == 0;
+        *own = given && strncmp(place, train, strlen(place)) == 0;
         mem_free(place);
     }
     mem_free(test);
@@ -362,17 +363,21 @@ static void list_one(FILE *out, const struct dataset_info *info)
     mem_free(folder);
 }
 
-/* Folders of HEIST_DATA with IDX files that the catalogue does not name. */
+/* Folders and archives of HEIST_DATA that are sets and that the catalogue does not name. */
 static void list_own(FILE *out, const char *given)
 {
     struct dirent **entry = NULL;
     int n = scandir(given, &entry, NULL, alphasort);
     for (int i = 0; i < n; i++) {
-        struct dataset_info info = {.name = entry[i]->d_name, .format = "idx"};
-        const struct dataset_format *f = dataset_format(&info);
-        char *folder = *info.name == '.' || dataset_find(info.name) ? NULL : f->where(&info, 0);
-        if (folder) fprintf(out, "%-14s a set of your own\n%-14s in %s\n", info.name, "", folder);
-        mem_free(folder);
+        const char *ending = archive_ending(entry[i]->d_name);
+        char *name = ending ? mem_print("%.*s", (int)(ending - entry[i]->d_name), entry[i]->d_name) : mem_string(entry[i]->d_name);
+        struct dataset_info info;
+        if (!dataset_known(name) && dataset_own(&info, name)) {
+            char *folder = dataset_format(&info)->where(&info, 0);
+            fprintf(out, "%-14s a set of your own\n%-14s in %s\n", name, "", folder ? folder : given);
+            mem_free(folder);
+        }
+        mem_free(name);
         free(entry[i]);
     }
     free(entry);

@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/spec.h"
 #include "data/catalogue.h"
+#include "data/transform.h"
 #include "nn/shape.h"
 
 /* The images of one split, as a format reads them. */
@@ -13,10 +15,25 @@ struct images {
     int n;
     struct shape shape;    /* lanes = ROWS */
     int classes;           /* 0: unlabelled */
-    uint8_t *pixels;       /* [n][c][h][w]; mem_free frees */
+    uint8_t *pixels;       /* [n][c][h][w]; mem_free frees, or `map` holds them */
     int *labels;           /* [n], 0 .. classes-1; NULL: unlabelled; mem_free frees */
-    float mean[4], std[4]; /* per channel, of pixels in [0,1] */
+    float mean[4], std[4]; /* per channel, of pixels in [0,1]; std 0: not measured */
+    char *names;           /* the classes, a line each; NULL: they have none; mem_free frees */
+    int transformed;       /* 1: the format itself applied the transform, and it changed an image */
+    char hash[HASH_TEXT];  /* of shape, pixels and labels; "": not known */
+    void *map;             /* a mapped file, in which the pixels lie; munmap frees */
+    size_t map_size;
 };
+
+/* Frees what it holds; pixels alone, with their hash. */
+void images_clear(struct images *m);
+void images_drop(struct images *m);
+
+/* mean and std of all pixels. */
+void images_measure(struct images *m);
+
+/* SHA-256 over the shape's text and the hash of each 4 MiB of pixels and labels: these are hashed in parallel. */
+void images_hash(char out[HASH_TEXT], const struct images *m);
 
 struct dataset_format {
     const char *name;
@@ -25,11 +42,19 @@ struct dataset_format {
     /* (optional) The folder where a split (0 train, 1 test) lies, mem_free frees; NULL: not on this machine. */
     char *(*where)(const struct dataset_info *info, int split);
 
-    /* Reads or makes the images that a resolved spec asks for, all checked; out is filled only on success.
-     * An `n` below the number of images there is left to dataset_open unless makes_n is set. */
-    int (*open)(struct images *out, const struct dataset_info *info, const struct spec *spec);
+    /* Reads or makes the images that a resolved spec asks for, all checked; out is filled only on success. A transform and an
+     * `n` below the number of images there are left to dataset_open, but for a format that transforms (below) or makes_n. */
+    int (*open)(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t);
     int makes_n;
+    int transforms; /* its images may be of many sizes: it applies the transform while it reads them */
+    int own;        /* reads folders that no catalogue names */
 };
+
+/* Fills *own where a folder or archive of HEIST_DATA is a set that no catalogue names; 0: there is none. */
+int dataset_own(struct dataset_info *own, const char *name);
+
+/* The options that every set has beside its format's; dataset_open takes them out of the spec (ends with OPTION_END). */
+extern const struct option dataset_options[];
 
 /* The format of a set; an unknown name is a programming error (assert). */
 const struct dataset_format *dataset_format(const struct dataset_info *info);

@@ -237,8 +237,9 @@ static int missing(const struct dataset_info *info, int split)
     return code;
 }
 
-static int idx_open(struct images *out, const struct dataset_info *info, const struct spec *spec)
+static int idx_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
 {
+    (void)t;
     int split = spec_is(spec, "split", "test");
     struct found f = {0};
     struct images m = {0};
@@ -251,4 +252,4 @@ static int idx_open(struct images *out, const struct dataset_info *info, const s
     return code;
 }
 
-const struct dataset_format idx_format = {.name = "idx", .options = options, .where = where, .open = idx_open};
+const struct dataset_format idx_format = {.name = "idx", .options = options, .where = where, .open = idx_open, .own = 1};

@@ -1,3 +1,4 @@
 /* The data formats: X(idx) is `struct dataset_format idx_format` in data/idx.c. */
 X(idx)
+X(images)
 X(synthetic)

@@ -24,6 +24,14 @@ char *place_home(void)
     return NULL;
 }
 
+char *place_cache(void)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache == '/') return mem_print("%s/heist", cache);
+    if (home && *home) return mem_print("%s/.cache/heist", home);
+    return NULL;
+}
+
 static char *inside(char *folder, const char *name)
 {
     char *path = folder ? mem_print("%s/%s", folder, name) : NULL;

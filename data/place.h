@@ -12,6 +12,9 @@ char *place_folder(const struct dataset_info *info, int i, int *own);
  * NULL: neither variable is set. */
 char *place_home(void);
 
+/* Where what can be made again is kept: ${XDG_CACHE_HOME:-$HOME/.cache}/heist; mem_free frees. NULL: neither variable is set. */
+char *place_cache(void);
+
 /* The i-th folder of HEIST_DATA, mem_free frees; NULL: no more. */
 char *place_given(int i);
 

@@ -23,8 +23,9 @@ static struct shape parse_shape(const char *text)
 }
 
 /* Images are made in parallel, each from the stream of its own number. */
-static int synthetic_open(struct images *out, const struct dataset_info *info, const struct spec *spec)
+static int synthetic_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
 {
+    (void)t;
     struct images m = {.n = (int)spec_int(spec, "n"), .shape = parse_shape(spec_string(spec, "shape"))};
     size_t size = shape_size(m.shape);
     uint64_t seed = (uint64_t)spec_int(spec, "seed");

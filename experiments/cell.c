@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "data/classes.h"
 #include "experiments/calibrate.h"
 #include "version.h"
 #include "victim/serve.h"
@@ -55,17 +56,6 @@ static int open_data(struct data *d, const struct cell *c, struct store *store)
     return code;
 }
 
-/* Do two specs name the same set of images, whatever part of it? Of mixtures: have they one in common? */
-static int same_set(const char *a, const char *b)
-{
-    for (; *a; a += strcspn(a, "+"), a += *a == '+')
-        for (const char *c = b; *c; c += strcspn(c, "+"), c += *c == '+') {
-            const size_t n = strcspn(a, ":+"), m = strcspn(c, ":+");
-            if (n && n == m && strncmp(a, c, n) == 0) return 1;
-        }
-    return 0;
-}
-
 static int check_sets(const struct cell *c, const struct data *d)
 {
     const struct shape v = d->train->shape;
@@ -75,8 +65,8 @@ static int check_sets(const struct cell *c, const struct data *d)
         if (!other[i]) continue;
         const struct shape s = other[i]->shape;
         if (s.c != v.c || s.h != v.h || s.w != v.w)
-            return err_set(ERR_SHAPE, "%s %s has images of %dx%dx%d, the victim on %s expects %dx%dx%d", i ? "pool" : "OOD set", other[i]->name,
-                           s.c, s.h, s.w, d->train->name, v.c, v.h, v.w);
+            return err_set(ERR_SHAPE, "%s %s has images of %dx%dx%d, the victim on %s expects %dx%dx%d: say to=%dx%dx%d behind its name", i ? "pool" : "OOD set", other[i]->name,
+                           s.c, s.h, s.w, d->train->name, v.c, v.h, v.w, v.c, v.h, v.w);
     }
     const int64_t budget = spec_int(&c->attack, "budget");
     const struct attack_ops *ops;
@@ -127,8 +117,8 @@ int cell_resolve(struct cell *c, struct store *store)
     if (code) return code;
     if (d.ood) replace(&c->ood, d.ood->name);
     if (d.pool) replace(&c->pool, d.pool->name);
-    c->ood_is_pool = oracle || (d.ood && d.pool && same_set(c->ood, c->pool));
-    c->pool_is_train = d.pool && strcmp(d.pool->name, d.train->name) == 0;
+    c->ood_is_pool = oracle || (d.ood && d.pool && classes_shared(c->ood, c->pool, 0));
+    c->pool_is_train = d.pool && classes_shared(d.pool->name, d.train->name, 1);
     char hash[HASH_TEXT], *text = key_text(c, &d);
     hash_bytes(hash, text, strlen(text));
     snprintf(c->key, sizeof c->key, "%.16s", hash);

@@ -18,7 +18,7 @@ struct cell {
     char *label;         /* soft, or the link that releases less: hard, topk:k=3:renormalise=1 */
     char *ood, *pool;    /* data set specs, resolved; "" where the cell uses none */
     int ood_is_pool;     /* the defender trains on the attacker's pool, as outliers or otherwise: an upper bound for the defense */
-    int pool_is_train;   /* the attacker queries with the victim's own training set */
+    int pool_is_train;   /* the attacker queries with images of the victim's own training set */
     struct spec attack;  /* resolved */
     char *clone_model;
     uint64_t seed, victim_seed, defense_seed, attack_seed;

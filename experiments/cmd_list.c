@@ -116,7 +116,7 @@ static const char *option_range(char buf[96], const struct option *o)
     return buf;
 }
 
-static void print_options(const struct option *options)
+static void print_options(const struct option *options, const char *heading)
 {
     char range[96];
     int width = 0;
@@ -124,7 +124,7 @@ static void print_options(const struct option *options)
         const int size = (int)strlen(option_range(range, o));
         if (size > width) width = size;
     }
-    if (options && options->name) printf("\noptions (name, default, range, what it is)\n");
+    if (options && options->name) printf("\n%s (name, default, range, what it is)\n", heading);
     for (const struct option *o = options; o && o->name; o++)
         printf("  %-16s %-12s %-*s  %s\n", o->name, !o->value ? "(required)" : *o->value ? o->value : "(empty)", width, option_range(range, o), o->help);
 }
@@ -143,7 +143,7 @@ static int show_attack(const char *name)
     printf("%s: %s\n%s\n", a->name, a->about, a->paper);
     if (a->needs_pool) printf("needs a pool of images to query with\n");
     if (a->needs_seeds) printf("has some of the victim's own training images\n");
-    print_options(a->options);
+    print_options(a->options, "options");
     print_presets(a->presets);
     return OK;
 }
@@ -176,7 +176,7 @@ static int show_defense(const char *name)
     if (d->fit) printf("trains the victim itself\n");
     if (d->needs_ood) printf("needs an OOD set (ood = ...)\n");
     if ((code = print_traits(name))) return code;
-    print_options(d->options);
+    print_options(d->options, "options");
     print_presets(d->presets);
     return OK;
 }
@@ -215,7 +215,8 @@ static int show_dataset(const char *name)
     else printf(", unlabelled\n");
     print_moments(d);
     print_place(d);
-    print_options(dataset_format(d)->options);
+    print_options(dataset_format(d)->options, "options");
+    print_options(dataset_options, "options of every set");
     if (d->class_name) printf("\nclasses\n");
     for (int i = 0; d->class_name && i < d->classes; i++) printf("  %d %s\n", i, d->class_name[i]);
     return OK;
@@ -306,7 +307,7 @@ static int show_layer(const char *name)
     for (int i = 0; i < layer_count(); i++) names[i] = layer_at(i)->name;
     if (!l) return spec_unknown("layer", name, names, layer_count());
     printf("%s: %s\n", l->name, l->about);
-    print_options(l->options);
+    print_options(l->options, "options");
     return OK;
 }
 

@@ -21,7 +21,7 @@
     X(ood, "the data set that the defender trains on beside its own, resolved spec; empty: none")          \
     X(ood_distance, "how well a small network tells ood and pool apart, 0.5 (the same) to 1; empty: one is missing") \
     X(ood_is_pool, "1: the defender trains on the attacker's pool (an upper bound for the defense), else 0")              \
-    X(pool_is_train, "1: the attacker queries with the victim's own training set, else 0")                  \
+    X(pool_is_train, "1: the attacker queries with images of the victim's own training set, else 0")                  \
     X(label, "what the black box releases: soft, hard or topk")                                            \
     X(budget, "queries that the attacker may make")                                                        \
     X(seed, "seed of the cell")                                                                            \

@@ -12,6 +12,8 @@ passed=0 failed=0
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
     idx) echo "data/gz.c data/idx.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -lz -lm" ;;
+    picture) echo "data/picture.c -lspng -lturbojpeg -lz -lm" ;;
+    archive) echo "data/entries.c -larchive -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
     table) echo "experiments/table.c -lcsv -lm" ;;
     spec) echo "-lm" ;;
@@ -25,6 +27,13 @@ seeds() { # TARGET FOLDER: small valid inputs to begin with
         printf '\001\000\000\010\004\000\000\000\001\000\000\000\001\000\000\000\002\000\000\000\002abcd' >"$2/channels"
         printf '\002\000\000\010\001\000\000\000\003\001\002\003' >"$2/labels"
         { printf '\000'; printf '\000\000\010\003\000\000\000\001\000\000\000\002\000\000\000\002abcd' | gzip -n; } >"$2/gzip" ;;
+    picture) # 1x1: a grey PNG, and the beginning of a JPEG
+        printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\000\000\000\000:~\233U\000\000\000\nIDATx\234cH\000\000\000c\000b\2174\311\300\000\000\000\000IEND\256B`\202' >"$2/png"
+        printf '\377\330\377\340\000\020JFIF\000\001\001\000\000\001\000\001\000\000' >"$2/jpeg" ;;
+    archive)
+        mkdir -p "$2.in/train/a" && echo 1 >"$2.in/train/a/1.png" && echo 2 >"$2.in/train/a/2.png"
+        tar cf "$2/tar" -C "$2.in" train && tar czf "$2/tgz" -C "$2.in" train
+        rm -r "$2.in" ;;
     safetensors)
         printf 'Z\000\000\000\000\000\000\000{"__metadata__":{"arch":"mlp"},"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}    12345678' >"$2/one"
         printf 'B\000\000\000\000\000\000\000{"n":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}             12345678' >"$2/scalar"
@@ -53,7 +62,7 @@ fuzz() { # TARGET
         -artifact_prefix="$out/fault/$1-" "$corpus" >"$out/$1.log" 2>&1
 }
 
-for target in ${*:-idx safetensors spec table}; do
+for target in ${*:-idx picture archive safetensors spec table}; do
     if fuzz "$target"; then
         passed=$((passed + 1))
         echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log") inputs, no fault"

@@ -1,0 +1,69 @@
+#include "data/format.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/mem.h"
+
+void images_drop(struct images *m)
+{
+    if (m->map) munmap(m->map, m->map_size);
+    else mem_free(m->pixels);
+    m->map = NULL;
+    m->pixels = NULL;
+    m->hash[0] = 0;
+}
+
+void images_clear(struct images *m)
+{
+    images_drop(m);
+    mem_free(m->labels);
+    mem_free(m->names);
+    *m = (struct images){0};
+}
+
+/* The sums are whole numbers, so no order of adding changes them. */
+void images_measure(struct images *m)
+{
+    size_t plane = (size_t)m->shape.h * (size_t)m->shape.w;
+    for (int c = 0; c < m->shape.c; c++) {
+        uint64_t sum = 0, squares = 0;
+#pragma omp parallel for schedule(static) reduction(+ : sum, squares)
+        for (int i = 0; i < m->n; i++) {
+            const uint8_t *p = m->pixels + ((size_t)i * (size_t)m->shape.c + (size_t)c) * plane;
+            uint64_t a = 0, b = 0;
+            for (size_t k = 0; k < plane; k++) {
+                a += p[k];
+                b += (unsigned)p[k] * p[k];
+            }
+            sum += a;
+            squares += b;
+        }
+        double count = (double)plane * m->n, mean = (double)sum / count / 255;
+        double variance = (double)squares / count / (255.0 * 255.0) - mean * mean;
+        m->mean[c] = (float)mean;
+        m->std[c] = variance > 1e-6 ? (float)sqrt(variance) : 1; /* a set of one colour is only centred */
+    }
+}
+
+void images_hash(char out[HASH_TEXT], const struct images *m)
+{
+    const size_t piece = (size_t)4 << 20;
+    size_t bytes[2] = {(size_t)m->n * shape_size(m->shape), m->labels ? (size_t)m->n * sizeof *m->labels : 0};
+    const uint8_t *from[2] = {m->pixels, (const uint8_t *)m->labels};
+    int pieces[2], total;
+    for (int k = 0; k < 2; k++) pieces[k] = (int)((bytes[k] + piece - 1) / piece);
+    total = pieces[0] + pieces[1];
+    char(*text)[HASH_TEXT] = mem_new((size_t)total + 1, sizeof *text);
+    snprintf(text[0], sizeof text[0], "%d %dx%dx%d %d", m->n, m->shape.c, m->shape.h, m->shape.w, m->classes);
+#pragma omp parallel for schedule(dynamic)
+    for (int i = 0; i < total; i++) {
+        int k = i >= pieces[0];
+        size_t at = (size_t)(k ? i - pieces[0] : i) * piece;
+        hash_bytes(text[i + 1], from[k] + at, bytes[k] - at < piece ? bytes[k] - at : piece);
+    }
+    hash_bytes(out, text, ((size_t)total + 1) * sizeof *text);
+    mem_free(text);
+}
