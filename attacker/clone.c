@@ -75,7 +75,8 @@ int clone_new(struct model **out, const struct attack_env *env, const struct dat
 int clone_options_read(struct clone_options *out, const struct spec *s)
 {
     out->val = spec_real(s, "val");
-    return optim_read(&out->optim, s);
+    int code = optim_read(&out->optim, s);
+    return code ? code : augment_read(&out->augment, spec_string(s, "augment"));
 }
 
 struct training {
@@ -87,6 +88,9 @@ struct training {
     float *x, *q, *dz;  /* [batch][c][h][w], [batch][K] */
     int *rows;          /* [batch] */
     int epoch;          /* trained before */
+    const struct augment *augment; /* NULL: none */
+    float *moved;       /* [batch][c][h][w] */
+    uint64_t seed, given; /* of the augmentation; images augmented so far */
 };
 
 /* Answers of rows[0..n) of the transfer set into s->q. */
@@ -102,7 +106,9 @@ static int step(void *ctx, const int *index, int n, float *g, double *loss)
     for (int i = 0; i < n; i++) s->rows[i] = s->order[index[i]];
     transfer_batch(s->t, s->rows, 0, n, s->x);
     take_answers(s, n);
-    *loss = loss_kl(model_forward(s->clone, s->tape, s->x, n), s->q, n, s->t->classes, 1, s->dz);
+    if (s->augment) augment_batch(s->augment, s->clone->input, s->seed, s->given, n, s->x, s->moved);
+    s->given += (uint64_t)n;
+    *loss = loss_kl(model_forward(s->clone, s->tape, s->augment ? s->moved : s->x, n), s->q, n, s->t->classes, 1, s->dz);
     model_backward(s->clone, s->tape, s->dz, g, NULL);
     return OK;
 }
@@ -171,6 +177,11 @@ int clone_train(struct model *clone, const struct attack_env *env, const struct 
     s.q = mem_new((size_t)batch * (size_t)t->classes, sizeof *s.q);
     s.dz = mem_new((size_t)batch * (size_t)t->classes, sizeof *s.dz);
     s.rows = mem_new((size_t)batch, sizeof *s.rows);
+    if (augment_any(&o->augment)) {
+        s.augment = &o->augment;
+        s.seed = rng_stream(env->seed, "clone/augment", (uint64_t)part).state;
+        s.moved = mem_new((size_t)batch * t->d, sizeof *s.moved);
+    }
     int code = train_run(&o->optim, &(struct train_task){.model = clone, .n = s.n_train, .seed = rng_stream(env->seed, "clone/order", (uint64_t)part).state,
                                                          .label = "clone", .step = step, .epoch = after_epoch, .ctx = &s});
     tape_free(s.tape);
@@ -180,5 +191,6 @@ int clone_train(struct model *clone, const struct attack_env *env, const struct 
     mem_free(s.q);
     mem_free(s.dz);
     mem_free(s.rows);
+    mem_free(s.moved);
     return code;
 }

@@ -3,6 +3,7 @@
 #define HEIST_ATTACKER_CLONE_H
 
 #include "attacker/attack.h"
+#include "data/augment.h"
 #include "nn/optim.h"
 
 /* Images with the victim's answers. The images are either rows of a pool or the attacker's own. */
@@ -33,10 +34,12 @@ int clone_new(struct model **out, const struct attack_env *env, const struct dat
 /* How a clone is trained; CLONE_OPTIONS has the rows of the option table. */
 struct clone_options {
     struct optim optim;
+    struct augment augment;
     double val; /* share of the transfer set that is held out to choose an epoch */
 };
 #define CLONE_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP)                                                     \
     OPTIM_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP),                                                       \
+    AUGMENT_OPTION("none"),                                                                                           \
     {"val", OPTION_REAL, "0.1", 0, 0.9, 0, "share of the transfer set held out to choose the `val` epoch"}
 int clone_options_read(struct clone_options *out, const struct spec *s);
 
@@ -44,7 +47,8 @@ int clone_options_read(struct clone_options *out, const struct spec *s);
  * that part of the families with all their rows. At least one where there are two, never all. */
 int clone_split(const struct transfer *t, double val, uint64_t seed, int *order);
 
-/* Trains `clone`, from what it holds, on the transfer set with KL to the answers. The rows that are held out are the same in
+/* Trains `clone`, from what it holds, on the transfer set with KL to the answers (of the images as they were asked, however
+ * they are augmented). The rows that are held out are the same in
  * every training of one attack, so that `val` never looks at what a clone was trained on. epoch: epochs the attack has
  * trained before (observe counts on from there); `part` tells the order of the batches of several trainings apart. */
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o,

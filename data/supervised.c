@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/feed.h"
 #include "nn/loss.h"
 #include "nn/train.h"
 
@@ -18,6 +19,7 @@ int supervised_fits(const struct model *m, const struct dataset *d, int labels)
 struct training {
     struct model *m;
     const struct dataset *d;
+    struct feed *feed;
     struct tape *tape;
     float *x, *dz; /* [batch][c][h][w], [batch][K] */
     int *y;
@@ -26,25 +28,26 @@ struct training {
 static int step(void *ctx, const int *index, int n, float *g, double *loss)
 {
     struct training *t = ctx;
-    dataset_batch(t->d, index, 0, n, t->x);
+    feed_batch(t->feed, index, n, t->x);
     for (int i = 0; i < n; i++) t->y[i] = t->d->labels[index[i]];
     *loss = loss_ce(model_forward(t->m, t->tape, t->x, n), t->y, n, t->m->classes, 1, t->dz);
     model_backward(t->m, t->tape, t->dz, g, NULL);
     return OK;
 }
 
-int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, uint64_t seed, const char *label)
+int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label)
 {
     int code = supervised_fits(m, d, 1);
     if (code) return code;
     const size_t rows = (size_t)o->batch;
-    struct training t = {.m = m, .d = d, .tape = tape_new(m, o->batch, TAPE_BACKWARD)};
+    struct training t = {.m = m, .d = d, .feed = feed_new(d, augment, seed, o->batch), .tape = tape_new(m, o->batch, TAPE_BACKWARD)};
     tape_train(t.tape, m->stat);
     t.x = mem_new(rows * shape_size(m->input), sizeof *t.x);
     t.dz = mem_new(rows * (size_t)m->classes, sizeof *t.dz);
     t.y = mem_new(rows, sizeof *t.y);
     code = train_run(o, &(struct train_task){.model = m, .n = d->n, .seed = seed, .label = label, .step = step, .ctx = &t});
     tape_free(t.tape);
+    feed_free(t.feed);
     mem_free(t.x);
     mem_free(t.dz);
     mem_free(t.y);

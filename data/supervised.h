@@ -2,12 +2,13 @@
 #ifndef HEIST_DATA_SUPERVISED_H
 #define HEIST_DATA_SUPERVISED_H
 
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "nn/model.h"
 #include "nn/optim.h"
 
-/* Trains m, from what it holds. ERR_SHAPE: d does not fit m or has no labels; ERR_NUMERIC. */
-int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, uint64_t seed, const char *label);
+/* Trains m, from what it holds; augment may be NULL. ERR_SHAPE: d does not fit m or has no labels; ERR_NUMERIC. */
+int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label);
 
 /* Share of images whose largest logit is their label. */
 double supervised_accuracy(const struct model *m, const struct dataset *d);

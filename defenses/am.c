@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "defenses/helper.h"
+#include "data/feed.h"
 #include "defenses/outliers.h"
 #include "nn/loss.h"
 #include "nn/train.h"
@@ -61,10 +62,11 @@ struct training {
     const struct defense_env *env;
     struct model *m;
     struct tape *tape;
+    struct feed *feed;         /* of the training set */
     struct outliers *outliers; /* NULL: not used */
     double lambda;
     float *x, *dz, *uniform;
-    int *y, *index;
+    int *y;
 };
 
 /* m comes initialised. Outliers are used where `use_ood`. */
@@ -72,8 +74,9 @@ static int training_new(struct training *t, struct model *m, const struct defens
 {
     const size_t rows = (size_t)env->optim->batch, classes = (size_t)m->classes;
     *t = (struct training){.env = env, .m = m};
-    int code = use_ood ? outliers_new(&t->outliers, env->ood, m->input, env->seed, stream) : OK;
+    int code = use_ood ? outliers_new(&t->outliers, env, m->input, stream) : OK;
     if (code) return code;
+    t->feed = feed_new(env->train, env->augment, rng_stream(env->seed, stream, UINT64_MAX - 1).state, env->optim->batch);
     t->tape = tape_new(m, env->optim->batch, TAPE_BACKWARD);
     tape_train(t->tape, m->stat);
     t->x = mem_new(rows * shape_size(m->input), sizeof *t->x);
@@ -81,24 +84,23 @@ static int training_new(struct training *t, struct model *m, const struct defens
     t->uniform = mem_new(rows * classes, sizeof *t->uniform);
     for (size_t i = 0; i < rows * classes; i++) t->uniform[i] = 1 / (float)classes;
     t->y = mem_new(rows, sizeof *t->y);
-    t->index = mem_new(rows, sizeof *t->index);
     return OK;
 }
 
 static void training_free(struct training *t)
 {
     tape_free(t->tape);
+    feed_free(t->feed);
     outliers_free(t->outliers);
     mem_free(t->x);
     mem_free(t->dz);
     mem_free(t->uniform);
     mem_free(t->y);
-    mem_free(t->index);
 }
 
 static void labelled(struct training *t, const int *index, int n)
 {
-    dataset_batch(t->env->train, index, 0, n, t->x);
+    feed_batch(t->feed, index, n, t->x);
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
 }
 
@@ -109,8 +111,7 @@ static int exposure_step(void *ctx, const int *index, int n, float *g, double *l
     labelled(t, index, n);
     *loss = loss_ce(model_forward(t->m, t->tape, t->x, n), t->y, n, classes, 1, t->dz);
     model_backward(t->m, t->tape, t->dz, g, NULL);
-    outliers_next(t->outliers, n, t->index);
-    dataset_batch(t->env->ood, t->index, 0, n, t->x);
+    outliers_batch(t->outliers, n, t->x);
     *loss += t->lambda * loss_kl(model_forward(t->m, t->tape, t->x, n), t->uniform, n, classes, (float)t->lambda, t->dz);
     model_backward(t->m, t->tape, t->dz, g, NULL);
     return OK;
@@ -135,8 +136,7 @@ static int misinform_step(void *ctx, const int *index, int n, float *g, double *
     *loss = am_loss(model_forward(t->m, t->tape, t->x, n), t->y, n, classes, t->dz);
     model_backward(t->m, t->tape, t->dz, g, NULL);
     if (!t->outliers) return OK;
-    outliers_next(t->outliers, n, t->index);
-    dataset_batch(t->env->ood, t->index, 0, n, t->x);
+    outliers_batch(t->outliers, n, t->x);
     model_predict(t->env->victim, t->x, n, t->dz);
     for (int i = 0; i < n; i++) t->y[i] = argmax(t->dz + i * classes, classes);
     *loss += am_loss(model_forward(t->m, t->tape, t->x, n), t->y, n, classes, t->dz);

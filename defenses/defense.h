@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/spec.h"
+#include "data/augment.h"
 #include "data/dataset.h"
 #include "nn/model.h"
 #include "nn/optim.h"
@@ -18,6 +19,7 @@ struct defense_env {
     const struct dataset *train; /* the victim's training set */
     const struct dataset *ood;   /* outliers that the defender may train on; NULL: none */
     const struct optim *optim;   /* how victims are trained in this experiment */
+    const struct augment *augment; /* of the images that networks train on, as the victim's; NULL: none */
     uint64_t seed;               /* of the defense's own streams */
     const struct dataset *pool;  /* the attacker's pool, for presets that are oracles; NULL: none */
     const char *cache;           /* folder where helper networks are kept; NULL: nowhere */

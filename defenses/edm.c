@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "defenses/helper.h"
+#include "data/feed.h"
 #include "defenses/outliers.h"
 #include "nn/loss.h"
 #include "nn/train.h"
@@ -101,10 +102,11 @@ struct training {
     double lambda;
     struct model **member, all; /* all: the members' parameters as one block, for the optimiser */
     struct tape *tape[MEMBERS];
+    struct feed *feed; /* of the training set */
     struct outliers *outliers;
     float *x, *dz[MEMBERS];
     double *f;
-    int *y, *index;
+    int *y;
 };
 
 static int step(void *ctx, const int *index, int n, float *g, double *loss)
@@ -113,15 +115,14 @@ static int step(void *ctx, const int *index, int n, float *g, double *loss)
     const int classes = t->member[0]->classes;
     const size_t params = t->member[0]->params;
     const float *z[MEMBERS] = {NULL};
-    dataset_batch(t->env->train, index, 0, n, t->x);
+    feed_batch(t->feed, index, n, t->x);
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
     *loss = 0;
     for (int a = 0; a < t->members; a++) {
         *loss += loss_ce(model_forward(t->member[a], t->tape[a], t->x, n), t->y, n, classes, 1 / (float)t->members, t->dz[a]) / t->members;
         model_backward(t->member[a], t->tape[a], t->dz[a], g + (size_t)a * params, NULL);
     }
-    outliers_next(t->outliers, n, t->index);
-    dataset_batch(t->env->ood, t->index, 0, n, t->x);
+    outliers_batch(t->outliers, n, t->x);
     for (int a = 0; a < t->members; a++) z[a] = model_forward(t->member[a], t->tape[a], t->x, n);
     *loss += t->lambda * edm_diversity(t->members, z, n, classes, t->lambda, t->f, t->dz);
     for (int a = 0; a < t->members; a++) model_backward(t->member[a], t->tape[a], t->dz[a], g + (size_t)a * params, NULL);
@@ -155,7 +156,7 @@ static int fit_members(struct model **member, int members, const struct defense_
 {
     const size_t rows = (size_t)env->optim->batch, classes = (size_t)env->victim->classes;
     struct training t = {.env = env, .members = members, .lambda = spec_real(opt, "lambda"), .member = member};
-    int code = outliers_new(&t.outliers, env->ood, env->victim->input, env->seed, "edm/ood");
+    int code = outliers_new(&t.outliers, env, env->victim->input, "edm/ood");
     if (code) return code;
     for (int a = 0; a < members; a++) {
         t.tape[a] = tape_new(member[a], env->optim->batch, TAPE_BACKWARD);
@@ -165,7 +166,7 @@ static int fit_members(struct model **member, int members, const struct defense_
     t.x = mem_new(rows * shape_size(env->victim->input), sizeof *t.x);
     t.f = mem_new((size_t)members * classes, sizeof *t.f);
     t.y = mem_new(rows, sizeof *t.y);
-    t.index = mem_new(rows, sizeof *t.index);
+    t.feed = feed_new(env->train, env->augment, rng_stream(env->seed, "edm/augment", 0).state, env->optim->batch);
     char *depends = mem_print("edm %.9g", t.lambda);
     code = helper_train(member, members, env, env->optim, depends, train_members, &t);
     mem_free(depends);
@@ -177,7 +178,7 @@ static int fit_members(struct model **member, int members, const struct defense_
     mem_free(t.x);
     mem_free(t.f);
     mem_free(t.y);
-    mem_free(t.index);
+    feed_free(t.feed);
     return code;
 }
 

@@ -80,6 +80,12 @@ static void make_key(char key[HASH_TEXT], struct model *const *m, int n, const s
     char *text = mem_print("%s|%s|%s|%s|%s|%d %d %.9g %.9g %.9g %d %d %.9g %.9g %.9g|%llu", VERSION, depends, hash, env->train ? env->train->hash : "",
                            env->ood ? env->ood->hash : "", o->epochs, o->batch, o->lr, o->momentum, o->weight_decay,
                            o->nesterov, (int)o->schedule, o->step, o->gamma, o->clip, (unsigned long long)env->seed);
+    if (env->augment && augment_any(env->augment)) {
+        const struct augment *a = env->augment;
+        char *longer = mem_print("%s|%d %d %.9g %.9g %.9g %.9g %.9g", text, a->crop, a->flip, a->rotate, a->translate, a->scale, a->shear, a->jitter);
+        mem_free(text);
+        text = longer;
+    }
     for (int i = 0; i < o->milestones; i++) {
         char *longer = mem_print("%s %.9g", text, o->milestone[i]);
         mem_free(text);
@@ -151,7 +157,7 @@ struct supervised {
 static int train_supervised(void *ctx)
 {
     const struct supervised *s = ctx;
-    return supervised_train(s->m, s->d, s->o, s->seed, s->name);
+    return supervised_train(s->m, s->d, s->o, NULL, s->seed, s->name);
 }
 
 int helper_supervised(struct model *m, const struct dataset *d, const struct defense_env *env, const struct optim *o, const char *name)

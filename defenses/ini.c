@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "defenses/defense.h"
 #include "defenses/ini_step.h"
+#include "data/feed.h"
 #include "defenses/outliers.h"
 #include "nn/loss.h"
 #include "nn/train.h"
@@ -46,6 +47,7 @@ struct training {
     int students;
     struct ini_step *step;
     struct rng order;   /* PCGrad's */
+    struct feed *feed;  /* of the training set */
     struct outliers *outliers;
     float *x_id, *x_ood; /* [batch][c][h][w] */
     int *y;
@@ -88,13 +90,6 @@ static struct ini_options options_of(const struct spec *opt)
 
 /* ---- one step --------------------------------------------------------------------------------------- */
 
-static void next_ood(struct training *t, int n)
-{
-    int index[n];
-    outliers_next(t->outliers, n, index);
-    dataset_batch(t->env->ood, index, 0, n, t->x_ood);
-}
-
 /* The students learn the victim's answers on both batches, as a clone would. */
 static void teach_students(struct training *t, int n)
 {
@@ -117,9 +112,9 @@ static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
 {
     struct training *t = ctx;
     double part[INI_TERMS];
-    dataset_batch(t->env->train, index, 0, n, t->x_id);
+    feed_batch(t->feed, index, n, t->x_id);
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
-    next_ood(t, n);
+    outliers_batch(t->outliers, n, t->x_ood);
     if (t->student_steps) teach_students(t, n);
     ini_step_losses(t->step, t->x_id, t->y, t->x_ood, n, part);
     ini_step_merge(t->step, &t->order, g);
@@ -186,6 +181,7 @@ static void release(struct training *t)
     mem_free(t->x_id);
     mem_free(t->x_ood);
     mem_free(t->y);
+    feed_free(t->feed);
     outliers_free(t->outliers);
 }
 
@@ -195,7 +191,7 @@ static int fit(struct model *victim, const struct defense_env *env, const struct
     const struct ini_options terms = options_of(opt);
     const size_t size = (size_t)o.batch * shape_size(victim->input);
     struct training t = {.env = env, .victim = victim, .order = rng_stream(env->seed, "ini/pcgrad", 0)};
-    int code = outliers_new(&t.outliers, env->ood, victim->input, env->seed, "ini/ood");
+    int code = outliers_new(&t.outliers, env, victim->input, "ini/ood");
     if (code) return code;
     if ((code = prepare_students(&t, opt, o.batch))) {
         release(&t);
@@ -207,6 +203,7 @@ static int fit(struct model *victim, const struct defense_env *env, const struct
     t.x_id = mem_new(size, sizeof *t.x_id);
     t.x_ood = mem_new(size, sizeof *t.x_ood);
     t.y = mem_new((size_t)o.batch, sizeof *t.y);
+    t.feed = feed_new(env->train, env->augment, rng_stream(env->seed, "ini/augment", 0).state, o.batch);
     code = train_run(&o, &(struct train_task){.model = victim, .n = env->train->n, .seed = env->seed, .label = "victim (ini)", .step = one_step, .ctx = &t});
     release(&t);
     return code;

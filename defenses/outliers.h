@@ -2,21 +2,16 @@
 #ifndef HEIST_DEFENSES_OUTLIERS_H
 #define HEIST_DEFENSES_OUTLIERS_H
 
-#include "data/dataset.h"
-#include "nn/shape.h"
+#include "defenses/defense.h"
 
-struct outliers {
-    const struct dataset *set;
-    uint64_t seed, round;
-    const char *stream;
-    int *order, at;
-};
+struct outliers;
 
-/* The set must outlive it. ERR_OPTION: NULL; ERR_SHAPE: its images are not of this shape. outliers_free frees. */
-int outliers_new(struct outliers **out, const struct dataset *set, struct shape image, uint64_t seed, const char *stream);
+/* env->ood, from the stream of this name, augmented as env says; batches of up to env->optim->batch. ERR_OPTION: there is no
+ * OOD set; ERR_SHAPE: its images are not of this shape. env must outlive it; outliers_free frees. */
+int outliers_new(struct outliers **out, const struct defense_env *env, struct shape image, const char *stream);
 void outliers_free(struct outliers *o); /* accepts NULL */
 
-/* The next n: their places index [n] in the set. */
-void outliers_next(struct outliers *o, int n, int *index);
+/* The next n images as rows x [n][c][h][w]. */
+void outliers_batch(struct outliers *o, int n, float *x);
 
 #endif

@@ -114,14 +114,15 @@ static int try_value(double *half, double *other, const struct calibration *c, e
     struct defense *d = NULL, *second = NULL;
     struct victim *v = NULL;
     struct optim optim;
+    struct augment augment;
     char number[40];
     snprintf(number, sizeof number, "%.6g", value);
     char *text = calibration_chain(c->chain, c->knob, number);
     int code = defense_parse(&d, text);
-    if (!code) code = optim_read(&optim, c->victim);
+    if (!code) code = victim_training(&optim, &augment, c->victim);
     if (!code) code = victim_get(&v, c->victim, c->train, d, c->ood, c->victim_seed, c->defense_seed, c->cache);
     if (!code) {
-        const struct defense_env env = {.victim = v->model, .train = c->train, .ood = c->ood, .optim = &optim, .seed = c->defense_seed,
+        const struct defense_env env = {.victim = v->model, .train = c->train, .ood = c->ood, .optim = &optim, .augment = &augment, .seed = c->defense_seed,
                                         .pool = c->pool, .cache = c->cache};
         code = defense_open(d, &env);
         if (!code) code = measure(half, m, v->model, d, c->test, 0);

@@ -134,6 +134,7 @@ struct run {
     struct defense *chain;
     struct victim *victim;
     struct optim optim;
+    struct augment augment;
     struct blackbox *box;
     int *victim_top, *clone_top; /* [test->n] */
 };
@@ -147,7 +148,7 @@ static int open_victim(struct run *run, const struct cell *c, const char *cache,
     int code = defense_parse(&run->chain, chain);
     mem_free(chain);
     mem_free(defense);
-    if (!code) code = optim_read(&run->optim, &c->victim);
+    if (!code) code = victim_training(&run->optim, &run->augment, &c->victim);
     if (!code) code = victim_get(&run->victim, &c->victim, run->d.train, run->chain, run->d.ood, c->victim_seed, c->defense_seed, cache);
     if (code) return code;
     out->victim_train_s = run->victim->train_s;
@@ -166,7 +167,7 @@ static int calibrate_knob(const struct run *run, const struct cell *c, const cha
 
 static struct defense_env env_of(const struct run *run, const struct cell *c, const char *cache)
 {
-    return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .seed = c->defense_seed,
+    return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .augment = &run->augment, .seed = c->defense_seed,
                                 .pool = run->d.pool, .cache = cache};
 }
 

@@ -35,6 +35,7 @@ static int bench_open(struct bench *b, struct cost *out, const struct cell *c, s
     const struct dataset *train, *test, *ood = NULL, *pool = NULL;
     struct defense *none = NULL;
     struct optim optim;
+    struct augment augment;
     const char *name = spec_string(&c->victim, "dataset");
     int code = store_get(&train, store, name, "train");
     if (!code) code = store_get(&test, store, name, "test");
@@ -42,7 +43,7 @@ static int bench_open(struct bench *b, struct cost *out, const struct cell *c, s
     if (!code && *c->pool) code = store_get(&pool, store, c->pool, "train");
     if (!code) code = defense_parse(&none, "none");
     if (!code) code = defense_parse(&b->defense, c->defense);
-    if (!code) code = optim_read(&optim, &c->victim);
+    if (!code) code = victim_training(&optim, &augment, &c->victim);
     if (!code) code = victim_get(&b->plain, &c->victim, train, none, NULL, c->victim_seed, 0, cache);
     if (!code) code = victim_get(&b->victim, &c->victim, train, b->defense, ood, c->victim_seed, c->defense_seed, cache);
     defense_free(none);
@@ -56,7 +57,7 @@ static int bench_open(struct bench *b, struct cost *out, const struct cell *c, s
     b->q = mem_new((size_t)(COST_QUERIES * train->classes), sizeof *b->q);
     for (int i = 0; i < COST_QUERIES * train->classes; i++) b->p[i] = 1 / (float)train->classes; /* where no victim is asked */
     dataset_batch(test, NULL, 0, b->n, b->x);
-    const struct defense_env env = {.victim = b->victim->model, .train = train, .ood = ood, .optim = &optim, .seed = c->defense_seed, .pool = pool};
+    const struct defense_env env = {.victim = b->victim->model, .train = train, .ood = ood, .optim = &optim, .augment = &augment, .seed = c->defense_seed, .pool = pool};
     const double live = mem_live_mb(), start = clock_s();
     code = defense_open(b->defense, &env);
     out->open_s = clock_s() - start;

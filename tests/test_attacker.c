@@ -254,6 +254,24 @@ static void the_observer_is_told_every_epoch(void)
     scene_close(&s);
 }
 
+static void augmentation_trains_another_clone(void)
+{
+    struct scene s;
+    scene_open(&s, 200);
+    struct model *plain, *moved, *again, *bad;
+    CHECK_OK(attack(&plain, &s, "knockoff:epochs=2:budget=200", 1, NULL, NULL, NULL));
+    CHECK_OK(attack(&moved, &s, "knockoff:epochs=2:budget=200:augment=crop1,flip", 1, NULL, NULL, NULL));
+    CHECK_INT(s.spy.n, 200); /* it asks what it asked */
+    CHECK_OK(attack(&again, &s, "knockoff:epochs=2:budget=200:augment=crop1,flip", 1, NULL, NULL, NULL));
+    CHECK_ERR(attack(&bad, &s, "knockoff:budget=200:augment=flop", 1, NULL, NULL, NULL), ERR_OPTION, "did you mean 'flip'");
+    CHECK(memcmp(plain->w, moved->w, plain->params * sizeof *plain->w) != 0);
+    CHECK(memcmp(again->w, moved->w, plain->params * sizeof *plain->w) == 0);
+    model_free(plain);
+    model_free(moved);
+    model_free(again);
+    scene_close(&s);
+}
+
 /* JBDA's set grows and its clone goes on: what was held out once, and what is made from it, is never trained on. */
 static void what_is_held_out_stays_held_out(void)
 {
@@ -291,6 +309,7 @@ int main(void)
     RUN(what_does_not_fit_is_refused);
     RUN(knockoff_recovers_a_linear_victim);
     RUN(knockoff_asks_a_prefix_without_repeats);
+    RUN(augmentation_trains_another_clone);
     RUN(the_observer_is_told_every_epoch);
     return check_done();
 }

@@ -18,6 +18,7 @@ const struct option victim_options[] = {
     {"dataset", OPTION_TEXT, NULL, 0, 0, 0, "data set the victim is trained and tested on"},
     {"model", OPTION_TEXT, "lenet5", 0, 0, 0, "its architecture"},
     OPTIM_OPTIONS("50", "0.1", "0.5", "0.001", "step", "20"),
+    AUGMENT_OPTION("none"),
     OPTION_END};
 
 /* ---- what it depends on ------------------------------------------------------------------------------ */
@@ -90,11 +91,18 @@ static int to_cache(const struct victim *v, const struct spec *opt, const struct
 
 /* ---- training ------------------------------------------------------------------------------------------ */
 
+int victim_training(struct optim *optim, struct augment *augment, const struct spec *opt)
+{
+    int code = optim_read(optim, opt);
+    return code ? code : augment_read(augment, spec_string(opt, "augment"));
+}
+
 static int train_victim(struct victim *v, const struct spec *opt, const struct dataset *train, const struct defense_link *fit,
                         const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache)
 {
     struct optim optim;
-    int code = optim_read(&optim, opt);
+    struct augment augment;
+    int code = victim_training(&optim, &augment, opt);
     if (code) return code;
     if ((code = model_new(&v->model, spec_string(opt, "model"), train->shape, train->classes))) return code;
     model_normalise(v->model, train->mean, train->std);
@@ -102,11 +110,11 @@ static int train_victim(struct victim *v, const struct spec *opt, const struct d
     const uint64_t order = rng_stream(seed, "victim/order", 0).state;
     const double start = clock_s();
     if (!fit) {
-        code = supervised_train(v->model, train, &optim, order, "victim");
+        code = supervised_train(v->model, train, &optim, &augment, order, "victim");
         v->train_s = clock_s() - start;
         return code;
     }
-    const struct defense_env env = {.victim = v->model, .train = train, .ood = ood, .optim = &optim, .seed = defense_seed, .cache = cache};
+    const struct defense_env env = {.victim = v->model, .train = train, .ood = ood, .optim = &optim, .augment = &augment, .seed = defense_seed, .cache = cache};
     code = fit->ops->fit(v->model, &env, &fit->opt);
     v->fit_s = clock_s() - start;
     return code ? err_prefix(code, "defense %s", fit->ops->name) : OK;

@@ -10,8 +10,11 @@ struct victim {
     char key[HASH_TEXT];   /* of all that it depends on */
 };
 
-/* Options of a sweep's [victim]: dataset, model and OPTIM_OPTIONS. */
+/* Options of a sweep's [victim]: dataset, model, OPTIM_OPTIONS and augment. */
 extern const struct option victim_options[];
+
+/* How these resolved options train. ERR_OPTION. */
+int victim_training(struct optim *optim, struct augment *augment, const struct spec *opt);
 
 /* The victim of these resolved options: read from `cache` (a folder; NULL: no cache) or trained, and kept there.
  * Depends on opt, train, the defense's fit (if it has one, with ood and seed) and `seed`. victim_free frees. */
