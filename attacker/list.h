@@ -1,3 +1,4 @@
 X(knockoff)
+X(activethief)
 X(jbda)
 X(jbda_tr)
