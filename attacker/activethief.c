@@ -206,7 +206,7 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     *clone = NULL;
     if (code) return code;
     if (env->pool->n < budget)
-        return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least the budget of %d", env->pool->name, env->pool->n, budget);
+        return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least %d", env->pool->name, env->pool->n, budget);
     if ((code = clone_new(&s.clone, env, env->pool))) return code;
     s.t = transfer_new(budget, blackbox_classes(env->target), env->pool, 0);
     s.t->n = 0;

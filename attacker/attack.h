@@ -30,6 +30,7 @@ struct attack_ops {
     const struct option *options; /* has "budget": the most rows it may ask */
     const struct preset *presets; /* (optional) */
     int needs_pool, needs_seeds;
+    int64_t (*images)(const struct spec *opt); /* (optional) images of the pool that it draws; NULL: its budget */
     /* *clone: a new network, that the caller frees; NULL where it fails. Asks at most "budget" rows, however many the
      * black box would answer. */
     int (*run)(struct model **clone, const struct attack_env *env, const struct spec *opt);

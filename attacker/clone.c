@@ -1,5 +1,6 @@
 #include "attacker/clone.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -165,6 +166,7 @@ int clone_split(const struct transfer *t, double val, uint64_t seed, int *order)
 
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o, int epoch, int part)
 {
+    assert(clone);
     const int batch = o->optim.batch > BATCH ? o->optim.batch : BATCH;
     struct training s = {.clone = clone, .env = env, .t = t, .epoch = epoch};
     s.order = mem_new((size_t)t->n, sizeof *s.order);
@@ -192,5 +194,33 @@ int clone_train(struct model *clone, const struct attack_env *env, const struct 
     mem_free(s.dz);
     mem_free(s.rows);
     mem_free(s.moved);
+    return code;
+}
+
+int clone_from_pool(struct model **clone, const struct attack_env *env, const struct spec *opt, int n,
+                    int (*ask)(struct transfer *t, const struct attack_env *env, const struct spec *opt))
+{
+    const struct dataset *pool = env->pool;
+    struct clone_options o = {0};
+    struct transfer *t = NULL;
+    int *order = NULL, code = clone_options_read(&o, opt);
+    *clone = NULL; /* what the caller left there is not ours to free */
+    if (code) return code;
+    if (pool->n < n) return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least %d", pool->name, pool->n, n);
+    if ((code = clone_new(clone, env, pool))) goto out;
+    t = transfer_new(n, blackbox_classes(env->target), pool, 0);
+    order = mem_new((size_t)pool->n, sizeof *order);
+    struct rng r = rng_stream(env->seed, "knockoff/pool", 0);
+    rng_permutation(&r, order, pool->n);
+    memcpy(t->index, order, (size_t)n * sizeof *order);
+    if ((code = ask(t, env, opt))) goto out;
+    code = clone_train(*clone, env, t, &o, 0, 0);
+out:
+    mem_free(order);
+    transfer_free(t);
+    if (code) {
+        model_free(*clone);
+        *clone = NULL;
+    }
     return code;
 }

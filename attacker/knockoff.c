@@ -2,8 +2,6 @@
  *
  * Images are drawn without replacement, in an order that the seed gives: a smaller budget asks a prefix of a larger one. */
 #include "attacker/clone.h"
-#include "base/err.h"
-#include "base/mem.h"
 
 static const struct option options[] = {
     {"budget", OPTION_INT, "50000", 1, 1e9, 0, "queries"},
@@ -22,33 +20,15 @@ static const struct preset presets[] = {
      "GRAD2 (cosine by epoch; no augmentation)"},
     PRESET_END};
 
+static int ask(struct transfer *t, const struct attack_env *env, const struct spec *opt)
+{
+    (void)opt;
+    return transfer_query(t, env->target, 0, t->n);
+}
+
 static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
 {
-    const int budget = (int)spec_int(opt, "budget");
-    struct clone_options o = {0};
-    struct transfer *t = NULL;
-    int *order = NULL, code = clone_options_read(&o, opt);
-    *clone = NULL; /* what the caller left there is not ours to free */
-    if (code) return code;
-    if (env->pool->n < budget)
-        return err_set(ERR_SHAPE, "the pool %s holds %d images, expected at least the budget of %d", env->pool->name,
-                       env->pool->n, budget);
-    if ((code = clone_new(clone, env, env->pool))) goto out;
-    t = transfer_new(budget, blackbox_classes(env->target), env->pool, 0);
-    order = mem_new((size_t)env->pool->n, sizeof *order);
-    struct rng r = rng_stream(env->seed, "knockoff/pool", 0);
-    rng_permutation(&r, order, env->pool->n);
-    for (int i = 0; i < budget; i++) t->index[i] = order[i];
-    if ((code = transfer_query(t, env->target, 0, budget))) goto out;
-    code = clone_train(*clone, env, t, &o, 0, 0);
-out:
-    mem_free(order);
-    transfer_free(t);
-    if (code) {
-        model_free(*clone);
-        *clone = NULL;
-    }
-    return code;
+    return clone_from_pool(clone, env, opt, (int)spec_int(opt, "budget"), ask);
 }
 
 extern const struct attack_ops attack_knockoff;

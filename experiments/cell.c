@@ -68,13 +68,14 @@ static int check_sets(const struct cell *c, const struct data *d)
             return err_set(ERR_SHAPE, "%s %s has images of %dx%dx%d, the victim on %s expects %dx%dx%d: say to=%dx%dx%d behind its name", i ? "pool" : "OOD set", other[i]->name,
                            s.c, s.h, s.w, d->train->name, v.c, v.h, v.w, v.c, v.h, v.w);
     }
-    const int64_t budget = spec_int(&c->attack, "budget");
     const struct attack_ops *ops;
     int code = attack_find(&ops, c->attack.name);
-    if (!code && ops->needs_pool && d->pool && budget > d->pool->n)
-        return err_set(ERR_SHAPE, "attack %s: the pool %s holds %d images, expected at least the budget of %lld", ops->name, d->pool->name,
-                       d->pool->n, (long long)budget);
-    return code;
+    if (code || !ops->needs_pool || !d->pool) return code;
+    const int64_t images = ops->images ? ops->images(&c->attack) : spec_int(&c->attack, "budget");
+    if (images > d->pool->n)
+        return err_set(ERR_SHAPE, "attack %s: the pool %s holds %d images, expected at least %lld", ops->name, d->pool->name, d->pool->n,
+                       (long long)images);
+    return OK;
 }
 
 static char *key_text(const struct cell *c, const struct data *d)

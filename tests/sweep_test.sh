@@ -127,7 +127,7 @@ refused "out of range" "expected 0 to 2" $s mad.epsilon=7
 refused "unknown data set" "did you mean 'mnist'" $s victim.dataset=mnst
 refused "unknown model" "did you mean 'lenet5'" $s victim.model=lenet6
 refused "unknown OOD set" "did you mean 'strokes'" $s ini.ood=stroke
-refused "pool smaller than the budget" "holds 800 images, expected at least the budget of 900" $s knockoff.budget=900
+refused "pool smaller than the budget" "holds 800 images, expected at least 900" $s knockoff.budget=900
 refused "another shape" "images of 3x32x32, the victim" $s knockoff.pool=noise:shape=3x32x32
 refused "subset larger than the set" "60000" $s victim.dataset=mnist:n=70000
 refused "unknown label" "did you mean 'hard'" $s knockoff.label=hrd

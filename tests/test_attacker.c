@@ -121,7 +121,7 @@ static void what_does_not_fit_is_refused(void)
     struct model *clone;
     CHECK_ERR(attack(&clone, &s, "knockof", 1, NULL, NULL, NULL), ERR_OPTION, "did you mean 'knockoff'");
     CHECK_ERR(attack(&clone, &s, "knockoff:budget=101", 1, NULL, NULL, NULL), ERR_SHAPE,
-              "holds 100 images, expected at least the budget of 101");
+              "holds 100 images, expected at least 101");
     CHECK_ERR(attack(&clone, &s, "jbda:seeds=5000", 1, NULL, NULL, NULL), ERR_SHAPE, "expected at least the 5000 seeds");
     CHECK_OK(attack(&clone, &s, "knockoff:budget=100:epochs=1", 1, NULL, NULL, NULL));
     model_free(clone);
