@@ -56,6 +56,12 @@ void tape_free(struct tape *t);
  * that is large enough. The two never run at the same time, and the lender is freed last. */
 struct tape *tape_beside(const struct model *m, int batch, int flags, const struct tape *lender);
 
+/* Numbers an image that the last layer with parameters reads: its features. */
+int model_features(const struct model *m);
+
+/* After model_forward, of a tape with TAPE_BACKWARD: the features of the n images, [n][model_features]. */
+void tape_features(const struct tape *t, float *features);
+
 /* Train mode: batch statistics, and running ones updated in `stat` (the model's own block, or a copy of it).
  * NULL (at first): eval mode. */
 void tape_train(struct tape *t, float *stat);

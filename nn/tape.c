@@ -174,6 +174,28 @@ void tape_train(struct tape *t, float *stat)
     t->stat_out = stat;
 }
 
+static int last_trained(const struct model *m)
+{
+    int i = m->layers - 1;
+    while (i > 0 && !m->layer[i].params) i--;
+    return i;
+}
+
+int model_features(const struct model *m)
+{
+    return (int)shape_size(m->layer[last_trained(m)].in[0]);
+}
+
+void tape_features(const struct tape *t, float *features)
+{
+    const struct layer *l = &t->m->layer[last_trained(t->m)];
+    const size_t size = shape_size(l->in[0]), lanes = (size_t)l->in[0].lanes;
+    assert(l->from[0] >= 0 && t->kept[l->from[0]] && (t->flags & TAPE_BACKWARD));
+    const float *y = t->y[l->from[0]];
+    for (size_t i = 0; i < (size_t)t->n; i++)
+        for (size_t j = 0; j < size; j++) features[i * size + j] = y[(i / lanes * size + j) * lanes + i % lanes];
+}
+
 /* ---- stretches and pieces ----------------------------------------------------------------------- */
 
 /* A layer that is not cut into pieces: it needs the whole batch, or overwrites the dy that its parameters' gradient needs. */
