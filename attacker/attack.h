@@ -41,4 +41,7 @@ const struct attack_ops *attack_at(int i);
 /* ERR_OPTION with the nearest name. */
 int attack_find(const struct attack_ops **out, const char *name);
 
+/* Rows that an attack may still ask: of its own budget, `asked` rows being charged when it began, and of the black box's. */
+int64_t attack_left(const struct attack_env *env, int64_t budget, int64_t asked);
+
 #endif

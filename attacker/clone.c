@@ -63,12 +63,18 @@ int transfer_query(struct transfer *t, struct blackbox *target, int from, int to
 
 int clone_new(struct model **out, const struct attack_env *env, const struct dataset *statistics)
 {
-    const struct shape want = blackbox_input(env->target), have = statistics->shape;
+    const struct shape want = blackbox_input(env->target), have = statistics ? statistics->shape : want;
     if (have.c != want.c || have.h != want.h || have.w != want.w)
         return err_set(ERR_SHAPE, "%s has images of %dx%dx%d, the victim expects %dx%dx%d", statistics->name, have.c, have.h, have.w, want.c, want.h, want.w);
     int code = model_new(out, env->clone_model, want, blackbox_classes(env->target));
     if (code) return code;
-    model_normalise(*out, statistics->mean, statistics->std);
+    if (statistics) model_normalise(*out, statistics->mean, statistics->std);
+    else {
+        float *half = mem_new((size_t)want.c, sizeof *half);
+        for (int c = 0; c < want.c; c++) half[c] = 0.5f;
+        model_normalise(*out, half, half);
+        mem_free(half);
+    }
     model_init(*out, rng_stream(env->seed, "clone/init", 0).state);
     return OK;
 }

@@ -28,7 +28,8 @@ int transfer_query(struct transfer *t, struct blackbox *target, int from, int to
 /* Rows index[0..n) of the set (index NULL: first, first + 1, ...) as x [n][c][h][w]. */
 void transfer_batch(const struct transfer *t, const int *index, int first, int n, float *x);
 
-/* A new clone of env->clone_model for the target, initialised by env->seed, normalised by these statistics. */
+/* A new clone of env->clone_model for the target, initialised by env->seed, normalised by these statistics; NULL: to [-1,1],
+ * for an attacker without images. ERR_SHAPE: the images are not of the victim's shape. */
 int clone_new(struct model **out, const struct attack_env *env, const struct dataset *statistics);
 
 /* How a clone is trained; CLONE_OPTIONS has the rows of the option table. */

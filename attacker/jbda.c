@@ -108,12 +108,9 @@ struct state {
     int64_t asked; /* before this attack */
 };
 
-/* Rows that the attack may still ask: its own budget and the black box's. */
 static int64_t left(const struct state *s)
 {
-    const int64_t own = spec_int(s->opt, "budget") - (blackbox_asked(s->env->target) - s->asked);
-    const int64_t box = blackbox_left(s->env->target);
-    return own < box ? own : box;
+    return attack_left(s->env, spec_int(s->opt, "budget"), s->asked);
 }
 
 /* (-1)^round(r / flip) in the r-th growth, r = 0, 1, ...; halves round to even, as Python's round does. */

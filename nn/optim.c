@@ -67,6 +67,18 @@ void optim_step(const struct optim *o, double lr, size_t n, float *w, float *g, 
     }
 }
 
+void adam_step(double lr, int64_t step, size_t n, float *w, const float *g, float *m, float *v)
+{
+    const float b1 = 0.9f, b2 = 0.999f, c1 = 0.1f, c2 = 0.001f, eps = 1e-8f; /* c = 1 - b, rounded once */
+    const float rate = (float)(lr / (1 - pow(0.9, (double)step))), scale = (float)(1 / sqrt(1 - pow(0.999, (double)step)));
+#pragma omp parallel for simd schedule(static)
+    for (size_t i = 0; i < n; i++) {
+        m[i] = b1 * m[i] + c1 * g[i];
+        v[i] = b2 * v[i] + c2 * g[i] * g[i];
+        w[i] -= rate * m[i] / (sqrtf(v[i]) * scale + eps);
+    }
+}
+
 enum { BLOCK = 4096 };
 
 double vector_dot(size_t n, const float *a, const float *b)

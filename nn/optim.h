@@ -3,6 +3,7 @@
 #define HEIST_NN_OPTIM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/spec.h"
 
@@ -45,6 +46,9 @@ double optim_lr(const struct optim *o, int epoch);
 /* One step on n parameters: g += weight_decay w; v = momentum v + g (v = g at first); w -= lr (g + momentum v | v).
  * v [n] is zero before the first step. Uses up g. */
 void optim_step(const struct optim *o, double lr, size_t n, float *w, float *g, float *v);
+
+/* One step of PyTorch's Adam (betas 0.9 and 0.999, eps 1e-8, no decay): the `step`-th, 1, 2, ...; m, v [n] are zero before. */
+void adam_step(double lr, int64_t step, size_t n, float *w, const float *g, float *m, float *v);
 
 /* Scales g to this L2 norm where it is longer (PyTorch's clip_grad_norm_); returns the norm it had. */
 double optim_clip(size_t n, float *g, double norm);

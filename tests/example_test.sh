@@ -19,6 +19,7 @@ awk -v root="$copy/" '
     on { print > file }' CONTRIBUTING.md
 
 cd "$copy" || exit 1
+unset MAKEFLAGS MFLAGS MAKELEVEL # the outer make's job server is not ours
 if make V="$variant" "build/$variant/heist" "build/$variant/tests/test_defenses" >log 2>&1 && ! grep -q 'warning:' log; then ok
 else bad "the example does not build without warnings: $(grep -m1 -E 'warning|error' log)"; fi
 if "build/$variant/heist" list defenses | grep -q '^ *temperature'; then ok; else bad "heist list does not know the example"; fi

@@ -83,7 +83,7 @@ static void a_loss_that_is_no_number_is_an_error(void)
     s.clone_model = "mlp";
     for (int i = 0; i < attack_count(); i++) {
         struct model *clone;
-        char *text = mem_print("%s:budget=300:epochs=20:lr=1000", attack_at(i)->name);
+        char *text = mem_print("%s:budget=300:epochs=20:lr=1000:batch=4", attack_at(i)->name);
         CHECK_ERR(attack(&clone, &s, text, 1, NULL, NULL, NULL), ERR_NUMERIC, "the loss is");
         mem_free(text);
     }
