@@ -1,5 +1,10 @@
-/* The registry of attacks, and what an attack may still ask. */
+/* The registry of attacks, what an attack may know, and what it may still ask. */
 #include "attacker/attack.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "defenses/defense.h"
 
 #define X(NAME) extern const struct attack_ops attack_##NAME;
 #include "attacker/list.h"
@@ -31,6 +36,36 @@ int attack_find(const struct attack_ops **out, const char *name)
     int at, code = spec_lookup(&at, "attack", name, COUNT, name_of);
     if (!code) *out = all[at];
     return code;
+}
+
+/* The links' names alone. */
+static char *family(const char *chain)
+{
+    struct defense *d = NULL;
+    char *text = mem_string("");
+    if (defense_parse(&d, chain)) return text;
+    for (int i = 0; i < d->n; i++) {
+        char *longer = mem_print("%s%s%s", text, i ? "+" : "", d->link[i].ops->name);
+        mem_free(text);
+        text = longer;
+    }
+    defense_free(d);
+    return text;
+}
+
+void attack_tell(struct attack_env *env, const struct spec *opt, const char *defense, const struct model *victim)
+{
+    env->defense = NULL;
+    env->clean = NULL;
+    if (!spec_find(opt, "knowledge") || spec_is(opt, "knowledge", "none")) return;
+    env->defense = spec_is(opt, "knowledge", "family") ? family(defense) : mem_string(defense);
+    if (spec_is(opt, "knowledge", "clean")) env->clean = victim;
+}
+
+void attack_tell_free(struct attack_env *env)
+{
+    mem_free((void *)(uintptr_t)env->defense);
+    env->defense = NULL;
 }
 
 int64_t attack_left(const struct attack_env *env, int64_t budget, int64_t asked)

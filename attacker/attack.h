@@ -19,6 +19,10 @@ struct attack_env {
     const char *clone_model;     /* architecture of the clone */
     uint64_t seed;
 
+    /* What an attacker knows beside the answers, as far as its option `knowledge` says (NULL: not). The cell fills it. */
+    const char *defense; /* the defense: names ("mad+topk"), or with all options */
+    const struct model *clean; /* the victim, for its clean posteriors */
+
     /* Told after each epoch of the clone; it measures, and tells the attacker nothing. `epoch` counts from 1 over the
      * whole attack, `val` is the clone's loss on the held-out part of the transfer set (NaN: none held out). */
     void (*observe)(void *observer, const struct model *clone, int64_t queries, int epoch, double val);
@@ -40,6 +44,11 @@ int attack_count(void);
 const struct attack_ops *attack_at(int i);
 /* ERR_OPTION with the nearest name. */
 int attack_find(const struct attack_ops **out, const char *name);
+
+/* Tells env of a defense (the chain's text, resolved) and of the victim's clean posteriors what the attack's option `knowledge`
+ * allows; nothing where it has no such option. Allocates env->defense, for attack_tell_free. */
+void attack_tell(struct attack_env *env, const struct spec *opt, const char *defense, const struct model *victim);
+void attack_tell_free(struct attack_env *env);
 
 /* Rows that an attack may still ask: of its own budget, `asked` rows being charged when it began, and of the black box's. */
 int64_t attack_left(const struct attack_env *env, int64_t budget, int64_t asked);

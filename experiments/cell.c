@@ -197,11 +197,15 @@ static int attack(struct run *run, const struct cell *c, struct cell_result *out
     const struct attack_ops *ops;
     int code = attack_find(&ops, c->attack.name);
     if (code) return code;
-    const struct attack_env env = {.target = run->box, .pool = run->d.pool, .seeds = ops->needs_seeds ? run->d.train : NULL,
-                                   .clone_model = c->clone_model, .seed = c->attack_seed, .observe = curve_observe, .observer = &out->curve};
+    struct attack_env env = {.target = run->box, .pool = run->d.pool, .seeds = ops->needs_seeds ? run->d.train : NULL,
+                             .clone_model = c->clone_model, .seed = c->attack_seed, .observe = curve_observe, .observer = &out->curve};
+    char *chain = defense_text(run->chain);
+    attack_tell(&env, &c->attack, chain, run->victim->model);
     const double start = clock_s();
     code = ops->run(&out->clone, &env, &c->attack);
     out->attack_s = clock_s() - start;
+    attack_tell_free(&env);
+    mem_free(chain);
     const struct ledger l = blackbox_ledger(run->box);
     const double rows = l.total ? (double)l.total : NAN;
     out->queries_total = l.total;
@@ -233,13 +237,14 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
     out->clone_val = curve_val(&out->curve);
     out->clone_best = curve_best(&out->curve);
     out->fidelity = evaluate_agreement(run->clone_top, run->victim_top, test->n);
+    out->kl_clean = evaluate_kl(run->victim->model, out->clone, test);
     return OK;
 }
 
 void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
 {
     *out = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
-        .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN,
+        .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .kl_clean = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN,
         .knob_value = NAN, .target_reached = NAN, .ood_distance = NAN};
     struct run run = {0};
     mem_peak_reset();
@@ -326,6 +331,8 @@ static void put_result(struct row *r, const struct cell_result *v)
     put_number(r, RESULT_clone_acc_best, "%.6g", v->clone_best);
     put_number(r, RESULT_clone_ratio, "%.6g", v->clone_last / v->victim_acc);
     put_number(r, RESULT_fidelity, "%.6g", v->fidelity);
+    put_number(r, RESULT_kl_clean, "%.6g", v->kl_clean);
+    put_number(r, RESULT_queries_per_image, "%.6g", (double)v->queries_total / (double)v->queries_distinct);
     put_number(r, RESULT_queries_total, "%.0f", (double)v->queries_total);
     put_number(r, RESULT_queries_distinct, "%.0f", (double)v->queries_distinct);
     put_number(r, RESULT_victim_train_s, "%.3f", v->victim_train_s);

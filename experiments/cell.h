@@ -35,7 +35,7 @@ struct cell_result {
     int status; /* OK, or why there are no numbers */
     char error[512];
     double victim_acc, defended_acc, mean_l1, argmax_flips;
-    double clone_last, clone_val, clone_best, fidelity;
+    double clone_last, clone_val, clone_best, fidelity, kl_clean;
     int64_t queries_total, queries_distinct;
     double victim_train_s, fit_s, query_us, attack_s, peak_mb;
     double knob_value, target_reached; /* calibrated */

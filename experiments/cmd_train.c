@@ -153,10 +153,15 @@ static int commit_theft(struct theft *t, const struct attack_ops *ops, const cha
     if (!code) code = blackbox_open(&t->box, t->victim, t->chain, spec_int(&t->attack, "budget"));
     if (code) return code;
     t->curve.test = t->test;
-    const struct attack_env attack = {.target = t->box, .pool = t->pool, .seeds = ops->needs_seeds ? t->train : NULL,
+    struct attack_env attack = {.target = t->box, .pool = t->pool, .seeds = ops->needs_seeds ? t->train : NULL,
                                       .clone_model = clone_model ? clone_model : t->victim->arch, .seed = seed,
                                       .observe = curve_observe, .observer = &t->curve};
-    if ((code = ops->run(&t->clone, &attack, &t->attack))) return code;
+    char *chain = defense_text(t->chain);
+    attack_tell(&attack, &t->attack, chain, t->victim);
+    code = ops->run(&t->clone, &attack, &t->attack);
+    attack_tell_free(&attack);
+    mem_free(chain);
+    if (code) return code;
     t->victim_top = mem_new((size_t)n, sizeof *t->victim_top);
     t->clone_top = mem_new((size_t)n, sizeof *t->clone_top);
     evaluate_classes(t->victim, t->test, t->victim_top);

@@ -50,6 +50,24 @@ double evaluate_agreement(const int *a, const int *b, int n)
     return (double)same / n;
 }
 
+double evaluate_kl(const struct model *victim, const struct model *clone, const struct dataset *test)
+{
+    const int classes = victim->classes;
+    struct tape *tape = tape_new(clone, BATCH, TAPE_FORWARD);
+    float *x = mem_new(BATCH * shape_size(victim->input), sizeof *x), *p = mem_new((size_t)(BATCH * classes), sizeof *p);
+    double sum = 0;
+    for (int i = 0; i < test->n; i += BATCH) {
+        const int n = test->n - i < BATCH ? test->n - i : BATCH;
+        dataset_batch(test, NULL, i, n, x);
+        model_predict(victim, x, n, p);
+        sum += n * loss_kl(model_forward(clone, tape, x, n), p, n, classes, 1, NULL);
+    }
+    tape_free(tape);
+    mem_free(x);
+    mem_free(p);
+    return sum / test->n;
+}
+
 void curve_observe(void *curve, const struct model *clone, int64_t queries, int epoch, double val)
 {
     struct curve *c = curve;

@@ -15,6 +15,9 @@ int evaluate_released(double *accuracy, const struct model *victim, struct defen
 /* Share of equal entries. */
 double evaluate_agreement(const int *a, const int *b, int n);
 
+/* Mean over the images of KL(victim || clone), of their posteriors, in nats. */
+double evaluate_kl(const struct model *victim, const struct model *clone, const struct dataset *test);
+
 struct curve_point {
     int64_t queries;
     int epoch;

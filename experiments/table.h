@@ -36,8 +36,10 @@
     X(clone_acc_best, "test accuracy at the epoch that is best on the test set (an oracle)")               \
     X(clone_ratio, "clone_acc_last / victim_acc")                                                          \
     X(fidelity, "share of test images on which clone and victim name the same class")                      \
+    X(kl_clean, "mean over test images of KL(clean posterior of the victim || clone), nats")              \
     X(queries_total, "images answered, repeated ones counted again")                                       \
     X(queries_distinct, "images answered, distinct by their bytes")                                        \
+    X(queries_per_image, "queries_total / queries_distinct")                                               \
     X(victim_train_s, "seconds to train the victim (0: from the cache)")                                   \
     X(fit_s, "seconds to fit the defense")                                                                 \
     X(query_us, "microseconds for one answer")                                                             \

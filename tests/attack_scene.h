@@ -102,11 +102,13 @@ static inline int attack(struct model **clone, struct scene *s, const char *text
     if (!code) code = attack_find(&ops, opt.name);
     if (!code) code = spec_resolve(&opt, ops->options, ops->presets, text);
     if (!code) code = blackbox_open(&box, s->victim, s->defense, s->box ? s->box : spec_int(&opt, "budget"));
-    const struct attack_env env = {.target = box, .pool = s->pool, .seeds = s->train, .clone_model = s->clone_model,
+    struct attack_env env = {.target = box, .pool = s->pool, .seeds = s->train, .clone_model = s->clone_model,
                                    .seed = seed, .observe = observe, .observer = observer};
     if (!code) {
         *clone = s->victim; /* what stands here is not the attack's to free */
+        attack_tell(&env, &opt, "none", s->victim);
         code = ops->run(clone, &env, &opt);
+        attack_tell_free(&env);
         CHECK((*clone == NULL) == (code != OK));
     }
     if (box && ledger) *ledger = blackbox_ledger(box);
