@@ -11,7 +11,7 @@
 
 #define RECOVER_OPTIONS {"budget", OPTION_INT, "50000", 1, 1e9, 0, "queries"}, KNOWLEDGE_OPTION
 #define PRIOR_OPTIONS                                                                                                         \
-    {"table", OPTION_INT, "100000", 1, 1e8, 0, "pairs of clean and perturbed posteriors (at least one an answer)"},           \
+    {"pairs", OPTION_INT, "20", 1, 10000, 0, "pairs of clean and perturbed posteriors that are simulated, an answer"},           \
     {"concentration", OPTION_REAL, "8", 1e-3, 1e6, 0, "of the Dirichlet prior around an answer, a class"}
 #define NETWORK_OPTIONS                                                                                                       \
     {"denoiser_epochs", OPTION_INT, "20", 1, 100000, 0, "epochs of the network that recovers posteriors"},                    \
@@ -27,15 +27,15 @@ static const struct option shadow_options[] = {RECOVER_OPTIONS,
     {"shadow_epochs", OPTION_INT, "5", 0, 100000, 0, "epochs of each, on half of the answers"}, NETWORK_OPTIONS, TRAINING};
 
 #define MG "epochs=30:lr=0.1:momentum=0.5:weight_decay=0:schedule=step:step=10:decay=0.5:batch=128"
-static const struct preset presets[] = {{"mg", "knowledge=clean:table=1000000:" MG, "ModelGuard's evaluation, an oracle: it is told the clean answers"}, PRESET_END};
-static const struct preset dae_presets[] = {{"mg", "knowledge=clean:table=1000000:denoiser_epochs=200:" MG, "ModelGuard's evaluation of D-DAE+, an oracle"}, PRESET_END};
+static const struct preset presets[] = {{"mg", "knowledge=clean:" MG, "ModelGuard's evaluation, an oracle: it is told the clean answers"}, PRESET_END};
+static const struct preset dae_presets[] = {{"mg", "knowledge=clean:denoiser_epochs=200:" MG, "ModelGuard's evaluation of D-DAE+, an oracle"}, PRESET_END};
 static const struct preset shadow_presets[] = {{"mg", "knowledge=parameters:shadows=20:denoiser_epochs=200:" MG, "ModelGuard's evaluation of D-DAE"}, PRESET_END};
 
 static int ask_bayes(struct transfer *t, const struct attack_env *env, const struct spec *opt)
 {
     struct pairs *pairs = NULL;
     int code = transfer_query(t, env->target, 0, t->n);
-    if (!code) code = pairs_prior(&pairs, (int)spec_int(opt, "table"), spec_real(opt, "concentration"), t, env, opt);
+    if (!code) code = pairs_prior(&pairs, (int)spec_int(opt, "pairs"), spec_real(opt, "concentration"), t, env, opt);
     if (!code) pairs_bayes(pairs, t->q, t->n, spec_real(opt, "tolerance"), t->q);
     pairs_free(pairs);
     return code;
@@ -53,7 +53,7 @@ static int ask_dae(struct transfer *t, const struct attack_env *env, const struc
 {
     struct pairs *pairs = NULL;
     int code = transfer_query(t, env->target, 0, t->n);
-    if (!code) code = pairs_prior(&pairs, (int)spec_int(opt, "table"), spec_real(opt, "concentration"), t, env, opt);
+    if (!code) code = pairs_prior(&pairs, (int)spec_int(opt, "pairs"), spec_real(opt, "concentration"), t, env, opt);
     if (!code) code = read_network(t, pairs, env, opt);
     pairs_free(pairs);
     return code;

@@ -1,15 +1,13 @@
 #include "attacker/recover.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "attacker/nearby.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "nn/loss.h"
 #include "nn/train.h"
-
-enum { BATCH = 256 };
 
 struct pairs *pairs_new(int n, int classes)
 {
@@ -29,90 +27,20 @@ void pairs_free(struct pairs *t)
 
 /* ---- reading backwards: the mean of what fits ------------------------------------------------------------- */
 
-/* The table's rows in order of the class they say, and of how surely: rows far from an answer are never looked at, as the
- * distance in L1 is at least the difference in one class. */
-struct sorted {
-    const struct pairs *pairs;
-    int *row;   /* [n] */
-    int *start; /* [K + 1]: where each class begins */
-};
-
-static float top_of(const struct pairs *t, int row, int *class)
-{
-    const float *q = t->shown + (size_t)row * (size_t)t->classes;
-    *class = argmax(q, t->classes);
-    return q[*class];
-}
-
-static int by_top(const void *a, const void *b, void *pairs)
-{
-    int ca, cb;
-    const int ra = *(const int *)a, rb = *(const int *)b;
-    const float ta = top_of(pairs, ra, &ca), tb = top_of(pairs, rb, &cb);
-    if (ca != cb) return ca < cb ? -1 : 1;
-    if (ta < tb || ta > tb) return ta < tb ? -1 : 1;
-    return (ra > rb) - (ra < rb);
-}
-
-static struct sorted sort(const struct pairs *t)
-{
-    struct sorted s = {t, mem_new((size_t)t->n, sizeof *s.row), mem_new((size_t)t->classes + 1, sizeof *s.start)};
-    for (int i = 0; i < t->n; i++) s.row[i] = i;
-    qsort_r(s.row, (size_t)t->n, sizeof *s.row, by_top, (void *)(uintptr_t)t);
-    for (int i = 0, class; i < t->n; i++) {
-        top_of(t, s.row[i], &class);
-        s.start[class + 1] = i + 1;
-    }
-    for (int k = 0; k < t->classes; k++)
-        if (s.start[k + 1] < s.start[k]) s.start[k + 1] = s.start[k];
-    return s;
-}
-
-/* Rows within `radius` of the answer: their number, the least distance, and the sum of their clean posteriors (may be NULL). With
- * shrink, the radius becomes the least distance on the way. */
-static int within(const struct sorted *s, const float *q, double radius, int shrink, double *least, double *sum)
-{
-    const struct pairs *t = s->pairs;
-    const size_t classes = (size_t)t->classes;
-    int count = 0;
-    for (int k = 0; k < t->classes; k++) {
-        int low = s->start[k], high = s->start[k + 1];
-        while (low < high) { /* the first row of the class that is at least as sure */
-            const int middle = low + (high - low) / 2;
-            if (t->shown[(size_t)s->row[middle] * classes + (size_t)k] < q[k]) low = middle + 1;
-            else high = middle;
-        }
-        for (int way = -1; way <= 1; way += 2)
-            for (int i = way < 0 ? low - 1 : low; i >= s->start[k] && i < s->start[k + 1]; i += way) {
-                const float *shown = t->shown + (size_t)s->row[i] * classes, *clean = t->clean + (size_t)s->row[i] * classes;
-                if (fabs((double)shown[k] - (double)q[k]) > radius) break;
-                double far = 0;
-                for (size_t j = 0; j < classes && far <= radius; j++) far += fabs((double)shown[j] - (double)q[j]);
-                if (far > radius) continue;
-                count++;
-                if (far < *least) *least = far;
-                if (shrink && far < radius) radius = far;
-                for (size_t j = 0; sum && j < classes; j++) sum[j] += (double)clean[j];
-            }
-    }
-    return count;
-}
-
 void pairs_bayes(const struct pairs *pairs, const float *q, int n, double tolerance, float *out)
 {
-    const struct sorted s = sort(pairs);
+    struct nearby *near = nearby_new(pairs->shown, pairs->clean, pairs->n, pairs->classes);
     const int classes = pairs->classes;
 #pragma omp parallel for schedule(dynamic, 16)
     for (int i = 0; i < n; i++) {
         const float *answer = q + (size_t)i * (size_t)classes;
-        double sum[classes], least = INFINITY;
+        double sum[classes];
+        const double least = nearby_least(near, answer);
         memset(sum, 0, sizeof sum);
-        within(&s, answer, INFINITY, 1, &least, NULL);
-        const int count = within(&s, answer, least > tolerance ? least : tolerance, 0, &least, sum);
+        const int count = nearby_sum(near, answer, least > tolerance ? least : tolerance, sum);
         for (int k = 0; k < classes; k++) out[(size_t)i * (size_t)classes + (size_t)k] = (float)(sum[k] / count);
     }
-    mem_free(s.row);
-    mem_free(s.start);
+    nearby_free(near);
 }
 
 /* ---- reading backwards: a network -------------------------------------------------------------------------- */

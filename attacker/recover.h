@@ -19,10 +19,10 @@ void pairs_free(struct pairs *t);            /* accepts NULL */
     {"knowledge", OPTION_CHOICE, "none", 0, 0, "none family parameters clean",                                                \
      "of the defense: nothing (it tries several) | its names | all its options | and the clean answers to its own queries"}
 
-/* Rows [0, n) of `out` by Dirichlet priors around the answers (knowledge=clean: around the clean posteriors), with parameter
+/* per_answer rows an answer, by Dirichlet priors around the answers (knowledge=clean: around the clean posteriors), with parameter
  * concentration * K * answer (8 in ModelGuard's code), each for the image that was asked. Links that train or replace the victim say
  * nothing about a posterior and are left out. Errors as defense_open. */
-int pairs_prior(struct pairs **out, int n, double concentration, const struct transfer *t, const struct attack_env *env, const struct spec *opt);
+int pairs_prior(struct pairs **out, int per_answer, double concentration, const struct transfer *t, const struct attack_env *env, const struct spec *opt);
 
 /* The same by `shadows` victims of the attacker's own, each trained for some epochs on half of the transfer set with the answered
  * classes: pairs for every image. The table has shadows * t->n rows. */

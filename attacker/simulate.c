@@ -9,7 +9,7 @@
 #include "defenses/defense.h"
 #include "nn/loss.h"
 
-enum { BATCH = 256 };
+enum { BATCH = 256, MOST_PAIRS = 100000000 };
 static const double LEAST_ALPHA = 0.01; /* of a Dirichlet prior, where the answer is 0 */
 
 /* What an attacker tries that knows nothing: the perturbations of the literature with their defaults, and none. */
@@ -167,16 +167,17 @@ static void draw_prior(struct pairs *pairs, double concentration, const float *a
     }
 }
 
-int pairs_prior(struct pairs **out, int n, double concentration, const struct transfer *t, const struct attack_env *env, const struct spec *opt)
+int pairs_prior(struct pairs **out, int per_answer, double concentration, const struct transfer *t, const struct attack_env *env, const struct spec *opt)
 {
     struct simulation s = {0};
     struct model *own = NULL;
     struct pairs *pairs = NULL;
     float *clean = NULL;
+    const int64_t rows = (int64_t)per_answer * t->n;
     int count, code = believed(env, opt, &count);
+    if (rows > MOST_PAIRS) return err_set(ERR_OPTION, "pairs: %d for each of %d answers, expected at most %d in all", per_answer, t->n, MOST_PAIRS);
     if (code || (code = clone_new(&own, env, env->pool))) return code;
-    if (n < t->n) n = t->n;
-    pairs = pairs_new(n, t->classes);
+    pairs = pairs_new((int)rows, t->classes);
     if ((code = simulation_set(&s, own, (int)spec_int(opt, "epochs"), t, env, opt))) goto out;
     if (spec_is(opt, "knowledge", "clean")) {
         clean = mem_new((size_t)t->n * (size_t)t->classes, sizeof *clean);
@@ -185,7 +186,7 @@ int pairs_prior(struct pairs **out, int n, double concentration, const struct tr
     draw_prior(pairs, concentration, clean ? clean : t->q, t->n, env->seed);
     for (int i = 0; i < count && !code; i++) {
         code = use_chain(&s, believed_at(env, opt, i));
-        if (!code) code = apply(pairs, (int)((int64_t)n * i / count), (int)((int64_t)n * (i + 1) / count), &s, t);
+        if (!code) code = apply(pairs, (int)(rows * i / count), (int)(rows * (i + 1) / count), &s, t);
     }
 out:
     simulation_free(&s);

@@ -108,7 +108,7 @@ static void recover(double *perturbed, double *recovered, const char *defense, c
     CHECK_OK(transfer_query(t, box, 0, N));
     *perturbed = *recovered = 0;
     for (int i = 0; i < N * K; i++) *perturbed += fabs((double)t->q[i] - (double)p[i]) / N;
-    CHECK_OK(pairs_prior(&pairs, 40000, 1, t, &env, &opt));
+    CHECK_OK(pairs_prior(&pairs, 60, 1, t, &env, &opt));
     if (network) {
         const struct optim o = {.epochs = 10, .batch = 256, .lr = 0.05, .momentum = 0.9, .schedule = SCHEDULE_STEP, .step = 5, .gamma = 0.1};
         CHECK_OK(pairs_network(pairs, &o, 3, t->q, N, t->q));
