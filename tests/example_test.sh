@@ -1,5 +1,5 @@
 #!/bin/sh
-# The worked example of CONTRIBUTING.md compiles, is known by name, and passes the conformance test.
+# The worked examples of CONTRIBUTING.md compile, are known by name, and pass the conformance tests.
 # In a copy of the sources, with the objects that are built.
 passed=0 failed=0
 ok() { passed=$((passed + 1)); }
@@ -20,10 +20,12 @@ awk -v root="$copy/" '
 
 cd "$copy" || exit 1
 unset MAKEFLAGS MFLAGS MAKELEVEL # the outer make's job server is not ours
-if make V="$variant" "build/$variant/heist" "build/$variant/tests/test_defenses" >log 2>&1 && ! grep -q 'warning:' log; then ok
-else bad "the example does not build without warnings: $(grep -m1 -E 'warning|error' log)"; fi
+if make V="$variant" "build/$variant/heist" "build/$variant/tests/test_defenses" "build/$variant/tests/test_attacker" >log 2>&1 && ! grep -q 'warning:' log; then ok
+else bad "the examples do not build without warnings: $(grep -m1 -E 'warning|error' log)"; fi
 if "build/$variant/heist" list defenses | grep -q '^ *temperature'; then ok; else bad "heist list does not know the example"; fi
 if "build/$variant/heist" show defense temperature | grep -q 'q = p^(1/t) / sum'; then ok; else bad "heist show does not know the example"; fi
 if "build/$variant/tests/test_defenses" >log 2>&1; then ok; else bad "the example does not conform: $(grep -m1 FAIL log)"; fi
+if "build/$variant/heist" show attack mixup | grep -q 'of the first image'; then ok; else bad "heist show does not know the attack"; fi
+if "build/$variant/tests/test_attacker" >log 2>&1; then ok; else bad "the attack does not conform: $(grep -m1 FAIL log)"; fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

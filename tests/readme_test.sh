@@ -1,14 +1,16 @@
 #!/bin/sh
-# What README.md says of the defenses is what the registry says.
+# What README.md says of attacks and defenses is what the registries say.
 passed=0 failed=0
 copy=$(mktemp -d) || exit 1
 trap 'rm -rf "$copy"' EXIT
-sed -n '/^<!-- defenses:/,/^<!-- end -->/p' README.md | grep '^|' >"$copy/readme"
-"$HEIST" list defenses --markdown >"$copy/registry"
-if [ -s "$copy/registry" ] && diff "$copy/readme" "$copy/registry"; then passed=1
-else
-    echo "README.md's table of defenses is not what 'heist list defenses --markdown' prints"
-    failed=1
-fi
+for kind in attacks defenses; do
+    sed -n "/^<!-- $kind:/,/^<!-- end -->/p" README.md | grep '^|' >"$copy/readme"
+    "$HEIST" list $kind --markdown >"$copy/registry"
+    if [ -s "$copy/registry" ] && diff "$copy/readme" "$copy/registry"; then passed=$((passed + 1))
+    else
+        echo "README.md's table of $kind is not what 'heist list $kind --markdown' prints"
+        failed=$((failed + 1))
+    fi
+done
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
