@@ -25,6 +25,10 @@ struct stat_mean stat_of(const double *v, int n);
 /* The t that a variable of Student's distribution with df degrees of freedom stays below with probability 0.975. */
 double stat_t975(int df);
 
+/* Paired t-test of n differences (values that are not finite are left out): the chance of a mean at least as far from 0 where there
+ * is no difference, two-sided. NaN below two differences. */
+double stat_paired(const double *difference, int n);
+
 /* ---- short labels (report_labels.c) ----------------------------------------------------- */
 
 /* A column of results.csv that tells methods apart beside their spec. */
@@ -62,7 +66,8 @@ struct report_row {
     const char *seed_text, *status, *error;
     int ok;
     int soft;                          /* 1: whole posteriors are released */
-    int flagged, leaks;                /* ood is the attacker's pool; the pool is the victim's training set */
+    int flagged, leaks;                /* upper bounds: of the defense, which trained on the attacker's pool; of the attack, whose
+                                          pool is the victim's training set or which is told the clean answers */
     double value[METRICS];             /* NaN where there is none */
 };
 
@@ -104,6 +109,17 @@ void report_free(struct report *r); /* accepts NULL */
 
 /* NULL where there is none. */
 const struct report_cell *report_find(const struct report *r, int victim, int defense, int attack);
+
+/* The cell of the undefended victim and an attack; NULL: there is none. */
+const struct report_cell *report_undefended(const struct report *r, int victim, int attack);
+
+/* The attack that steals most from this defense (METRIC_LAST, mean over seeds); upper bounds count only where there is nothing
+ * else. NULL: no cell has a value. */
+const struct report_cell *report_worst(const struct report *r, const struct report_side *side);
+
+/* stat_paired of a cell against the undefended victim under the same attack, over the seeds that both have; *lower: its mean is
+ * lower. NaN where there is none. */
+double report_against_undefended(const struct report *r, const struct report_cell *c, int *lower);
 
 /* Does attack `a` meet victim v at all? (Several victims need not be attacked alike.) */
 int report_attacked(const struct report *r, int victim, int attack);

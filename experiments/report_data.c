@@ -158,7 +158,7 @@ static struct report_row make_row(const struct table *t, int i)
     r.ok = strcmp(r.status, "ok") == 0;
     r.flagged = table_number(t, i, "ood_is_pool") == 1;
     r.soft = strcmp(table_get(t, i, "label"), "soft") == 0;
-    r.leaks = table_number(t, i, "pool_is_train") == 1;
+    r.leaks = table_number(t, i, "pool_is_train") == 1 || strstr(table_get(t, i, "attack"), ":knowledge=clean");
     for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, metric_column[m]);
     return r;
 }
@@ -413,4 +413,52 @@ void report_free(struct report *r)
     table_free(r->results);
     table_free(r->curve);
     mem_free(r);
+}
+
+/* ---- comparing cells -------------------------------------------------------------------- */
+
+const struct report_cell *report_undefended(const struct report *r, int victim, int attack)
+{
+    for (int d = 0; d < r->defenses; d++)
+        if (strcmp(r->defense[d], "none") == 0) return report_find(r, victim, d, attack);
+    return NULL;
+}
+
+const struct report_cell *report_worst(const struct report *r, const struct report_side *side)
+{
+    const struct report_cell *worst = NULL;
+    for (int bounds = 0; bounds < 2 && !worst; bounds++)
+        for (int i = side->cell; i < side->cell + side->cells; i++) {
+            const struct report_cell *c = &r->cell[i];
+            if (!c->value[METRIC_LAST].n || (!bounds && (c->flagged || c->leaks))) continue;
+            if (!worst || c->value[METRIC_LAST].mean > worst->value[METRIC_LAST].mean) worst = c;
+        }
+    return worst;
+}
+
+/* A cell's mean for a seed: NaN where it has none. */
+static double of_seed(const struct report *r, const struct report_cell *c, int seed)
+{
+    double sum = 0;
+    int n = 0;
+    for (int i = c->row; i < c->row + c->rows; i++) {
+        const struct report_row *row = &r->row[i];
+        if (!row->ok || row->seed != seed || !isfinite(row->value[METRIC_LAST])) continue;
+        sum += row->value[METRIC_LAST];
+        n++;
+    }
+    return n ? sum / n : NAN;
+}
+
+double report_against_undefended(const struct report *r, const struct report_cell *c, int *lower)
+{
+    const struct report_cell *none = report_undefended(r, c->victim, c->attack);
+    *lower = 0;
+    if (!none || none == c) return NAN;
+    double *gap = mem_new((size_t)r->seeds, sizeof *gap);
+    for (int s = 0; s < r->seeds; s++) gap[s] = of_seed(r, c, s) - of_seed(r, none, s);
+    const double p = stat_paired(gap, r->seeds);
+    *lower = stat_of(gap, r->seeds).mean < 0;
+    mem_free(gap);
+    return p;
 }

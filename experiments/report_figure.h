@@ -46,8 +46,10 @@ int label_longest(char **label, int n);    /* bytes */
 int figure_bars(const struct report *r, int victim, const char *folder);
 int figure_curves(const struct report *r, int victim, const char *folder);
 int figure_trade(const struct report *r, int victim, const char *folder);
+int figure_matrix(const struct report *r, int victim, const char *folder);
 int figure_heat(const struct report *r, int victim, const char *folder);
 int figure_distance(const struct report *r, int victim, const char *folder);
+int figure_has_matrix(const struct report *r, int victim);
 int figure_has_heat(const struct report *r);
 int figure_has_curves(const struct report *r, int victim);
 int figure_marks(const struct report *r, int victim);

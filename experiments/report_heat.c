@@ -1,6 +1,7 @@
-/* ood_pool: a heat map, clone accuracy for each defense and its OOD set (rows) and each attack and its pool (columns).
- * ood_distance: the same accuracies against how far OOD set and pool are from one another. Both only where a sweep crosses
- * several OOD sets with several pools. */
+/* attack_defense, ood_pool: a heat map, clone accuracy for each defense (and its OOD set) in rows and each attack (and its pool) in
+ * columns.
+ * ood_distance: the same accuracies against how far OOD set and pool are from one another. The latter two only where a sweep
+ * crosses several OOD sets with several pools, the first where they do not and there are several defenses and attacks. */
 #include <math.h>
 #include <string.h>
 
@@ -24,14 +25,22 @@ int figure_has_heat(const struct report *r)
     return several(r->results, "ood") && several(r->results, "pool");
 }
 
-int figure_heat(const struct report *r, int victim, const char *folder)
+int figure_has_matrix(const struct report *r, int victim)
+{
+    int attacks = 0, defenses = 0;
+    for (int a = 0; a < r->attacks; a++) attacks += report_attacked(r, victim, a);
+    for (int i = 0; i < r->sides; i++) defenses += r->side[i].victim == victim;
+    return attacks > 1 && defenses > 1 && !figure_has_heat(r);
+}
+
+static int heat(const struct report *r, const char *what, int victim, const char *folder)
 {
     enum { CELL = 92, ROW = 34 };
     struct figure g;
-    figure_open(&g, r, "ood_pool", victim);
+    figure_open(&g, r, what, victim);
     const int left = FIGURE_LETTER * label_longest(g.side_label, g.sides) + 30;
     const int below = 24 + 9 * FIGURE_LETTER * label_longest(g.attack_label, g.attacks) / 16;
-    const int width = left + CELL * g.attacks + 110, height = 40 + ROW * g.sides + below;
+    const int width = left + CELL * g.attacks + 150, height = 40 + ROW * g.sides + below;
     fputs("column,row,defense,attack,flagged,clone_acc_last\n", g.data);
     for (int i = 0; i < g.sides; i++)
         for (int a = 0; a < g.attacks; a++) {
@@ -42,18 +51,28 @@ int figure_heat(const struct report *r, int victim, const char *folder)
             fputc('\n', g.data);
         }
     FILE *f = g.script;
-    fprintf(f, "set xrange [0.5:%d.5]\nset yrange [%d.5:0.5]\nunset grid\nunset key\nset cblabel 'clone test accuracy, %%'\nset cbrange [0:100]\n", g.attacks, g.sides);
+    fprintf(f, "set xrange [0.5:%d.5]\nset yrange [%d.5:0.5]\nunset grid\nunset key\nset cblabel 'clone accuracy, %%'\nset cbrange [0:100]\n", g.attacks, g.sides);
     fputs("set palette defined (0 '#f7fbff', 50 '#6baed6', 100 '#08306b')\nset tics scale 0\nset ytics (", f);
     for (int i = 0; i < g.sides; i++) fprintf(f, "%s\"%s\" %d", i ? ", " : "", g.side_label[i], i + 1);
     fputs(")\nset xtics rotate by 35 right (", f);
     for (int a = 0; a < g.attacks; a++) fprintf(f, "%s\"%s\" %d", a ? ", " : "", g.attack_label[a], a + 1);
-    fprintf(f, ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n", (double)left / width, 1 - 90.0 / width, (double)below / height);
+    fprintf(f, ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n", (double)left / width, 1 - 130.0 / width, (double)below / height);
     figure_formats(f, g.name, width, height);
     fprintf(f, "data = '%s.csv'\nplot data using 1:2:(0.5):(0.5):(100*column('clone_acc_last')) with boxxyerror lc palette fs solid 1 noborder, \\\n"
                "  data using 1:2:(sprintf('%%.1f%%s', 100*column('clone_acc_last'), column('flagged') == 1 ? ' (*)' : '')):(column('clone_acc_last') > 0.6 ? 0xffffff : 0) "
                "with labels tc rgb variable\n", g.name);
     figure_formats_end(f);
     return figure_close(&g, folder);
+}
+
+int figure_heat(const struct report *r, int victim, const char *folder)
+{
+    return heat(r, "ood_pool", victim, folder);
+}
+
+int figure_matrix(const struct report *r, int victim, const char *folder)
+{
+    return heat(r, "attack_defense", victim, folder);
 }
 
 /* The name of a side's defense, without its options: the number of the first side of that name, from 1. */

@@ -66,12 +66,22 @@ static double lowest(const struct report *r, int victim, int attack, enum metric
     return low;
 }
 
-static void put_value(struct grid *g, int column, const struct report_cell *c, enum metric m, double low)
+/* Arrows, one to three: how surely the clone differs from the undefended victim's. */
+static const char *arrows(const struct report *r, const struct report_cell *c)
+{
+    static const char *const down[] = {"", " ↓", " ↓↓", " ↓↓↓"}, *const up[] = {"", " ↑", " ↑↑", " ↑↑↑"};
+    int lower;
+    const double p = report_against_undefended(r, c, &lower);
+    const int sure = (p < 0.05) + (p < 0.01) + (p < 0.001); /* none where p is NaN */
+    return lower ? down[sure] : up[sure];
+}
+
+static void put_value(struct grid *g, int column, const struct report *r, const struct report_cell *c, enum metric m, double low)
 {
     char buf[STAT_TEXT];
     stat_text(buf, c->value[m], m);
     int bold = !c->flagged && c->value[m].n && llround(1e4 * c->value[m].mean) == llround(1e4 * low);
-    char *text = mem_print("%s%s%s%s", bold ? "**" : "", buf, bold ? "**" : "", flag(c->flagged, c->leaks));
+    char *text = mem_print("%s%s%s%s%s", bold ? "**" : "", buf, bold ? "**" : "", arrows(r, c), flag(c->flagged, c->leaks));
     grid_put(g, column, text);
     mem_free(text);
 }
@@ -83,10 +93,23 @@ static int count_attacks(const struct report *r, int victim)
     return n;
 }
 
+/* What the best of several attacks reaches, and which it is. */
+static void put_worst(struct grid *g, int column, const struct report *r, const struct report_side *s)
+{
+    const struct report_cell *c = report_worst(r, s);
+    char buf[STAT_TEXT];
+    if (!c) return;
+    char *attack = md_text(r->attack[c->attack]), *text = mem_print("%s%s, %s", stat_text(buf, c->value[METRIC_LAST], METRIC_LAST), flag(c->flagged, c->leaks), attack);
+    grid_put(g, column, text);
+    mem_free(text);
+    mem_free(attack);
+}
+
 /* Defenses down, attacks across: the headline. */
 static void write_matrix(const struct report *r, int victim, FILE *f)
 {
-    int columns = 2 + count_attacks(r, victim), at = 2;
+    const int several = count_attacks(r, victim) > 1, columns = 2 + several + count_attacks(r, victim);
+    int at = 2 + several;
     char *align = mem_new((size_t)columns + 1, 1), buf[STAT_TEXT];
     double *low = mem_new((size_t)r->attacks, sizeof *low);
     memset(align, 'r', (size_t)columns);
@@ -95,6 +118,7 @@ static void write_matrix(const struct report *r, int victim, FILE *f)
     grid_row(g);
     grid_put(g, 0, "defense");
     grid_put(g, 1, "defended acc. %");
+    if (several) grid_put(g, 2, "worst case %");
     for (int a = 0; a < r->attacks; a++)
         if (report_attacked(r, victim, a)) {
             put_md(g, at++, r->attack[a], "");
@@ -106,11 +130,12 @@ static void write_matrix(const struct report *r, int victim, FILE *f)
         grid_row(g);
         put_md(g, 0, r->defense[s->defense], flag(s->flagged, 0));
         grid_put(g, 1, stat_text(buf, s->value[METRIC_DEFENDED], METRIC_DEFENDED));
-        at = 2;
+        if (several) put_worst(g, 2, r, s);
+        at = 2 + several;
         for (int a = 0; a < r->attacks; a++) {
             const struct report_cell *c = report_find(r, victim, s->defense, a);
             if (!report_attacked(r, victim, a)) continue;
-            if (c && c->ok) put_value(g, at, c, METRIC_LAST, low[a]);
+            if (c && c->ok) put_value(g, at, r, c, METRIC_LAST, low[a]);
             else if (c) put_md(g, at, "failed", "");
             at++;
         }
@@ -120,19 +145,16 @@ static void write_matrix(const struct report *r, int victim, FILE *f)
     fputs(
         "\nHow to read: test accuracy of the clone after its last epoch (*last*, the headline). Low is good for the defender; "
         "**bold** is the lowest of an attack's column. Read it beside the defended accuracy: a defense that ruins its own "
-        "answers is no defense.\n\n",
+        "answers is no defense.",
         f);
+    if (several) fputs(" *Worst case* is the attack that steals most, and the number a defense is judged by; upper bounds are left out.", f);
+    if (r->seeds > 1)
+        fputs(" ↓ (↑): lower (higher) than the undefended victim's clone under the same attack, ↓ p < 0.05, ↓↓ p < 0.01, ↓↓↓ p < 0.001, by a paired t-test over "
+              "seeds, not corrected for the number of cells.", f);
+    fputs("\n\n", f);
     grid_free(g);
     mem_free(low);
     mem_free(align);
-}
-
-/* The undefended cell of a victim and attack; NULL: there is none. */
-static const struct report_cell *undefended(const struct report *r, int victim, int attack)
-{
-    for (int d = 0; d < r->defenses; d++)
-        if (strcmp(r->defense[d], "none") == 0) return report_find(r, victim, d, attack);
-    return NULL;
 }
 
 /* A defense should not help the thief: where one seems to, the report says by how much and whether seeds could explain it. */
@@ -144,7 +166,7 @@ static void write_above(const struct report *r, int victim, FILE *f)
     struct grid *g = grid_new("llrrl");
     put_head(g, head);
     for (int i = 0; i < r->cells; i++) {
-        const struct report_cell *c = &r->cell[i], *none = undefended(r, c->victim, c->attack);
+        const struct report_cell *c = &r->cell[i], *none = report_undefended(r, c->victim, c->attack);
         const struct stat_mean a = c->value[METRIC_LAST], b = none ? none->value[METRIC_LAST] : a;
         if (c->victim != victim || !a.n || !b.n || a.mean <= b.mean + MARGIN) continue;
         grid_row(g);
@@ -242,6 +264,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
     mem_free(name);
     write_figure(r, "clone_accuracy", victim, "Clone accuracy for each defense and attack.", f);
     write_matrix(r, victim, f);
+    write_figure(r, "attack_defense", victim, "Clone accuracy, %, for each defense and attack.", f);
     write_above(r, victim, f);
     write_costs(r, victim, f);
     write_figure(r, "ood_pool", victim, "Clone accuracy, %, for each OOD set and pool.", f);
@@ -253,7 +276,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
             "(\\*) The defender trained on the attacker's own query pool: an upper bound of the defense, which no real defender "
             "reaches.\n\n",
             f);
-    if (leaks) fputs("(†) The attacker queries with the victim's own training set: an upper bound of the attack.\n\n", f);
+    if (leaks) fputs("(†) The attacker queries with the victim's own training set, or is told the clean answers: an upper bound of the attack.\n\n", f);
     write_failures(r, victim, f);
     write_figure(r, "training_curves", victim, "Clone accuracy against epochs.", f);
     if (!plot_has(r, "training_curves", victim))

@@ -42,3 +42,12 @@ struct stat_mean stat_of(const double *v, int n)
     if (s.n > 1) s.half = stat_t975(s.n - 1) * sqrt(squares / (s.n - 1) / s.n);
     return s;
 }
+
+double stat_paired(const double *difference, int n)
+{
+    const struct stat_mean s = stat_of(difference, n);
+    if (s.n < 2) return NAN;
+    const double error = s.half / stat_t975(s.n - 1);
+    if (error <= 0) return s.mean > 0 || s.mean < 0 ? 0 : 1; /* all differences are one number */
+    return 1 - t_inside(fabs(s.mean) / error, s.n - 1);
+}

@@ -78,7 +78,7 @@ void report_text(const struct report *r, FILE *f, const char *dir)
     }
     fputc('\n', f);
     if (flagged) fputs("(*) the defender trained on the attacker's own query pool: an upper bound of the defense\n", f);
-    if (leaks) fputs("(†) the attacker queries with the victim's own training set: an upper bound of the attack\n", f);
+    if (leaks) fputs("(†) the attacker queries with the victim's own training set, or is told the clean answers: an upper bound of the attack\n", f);
     fputs(
         "last is the headline; val is chosen by the attacker on held-out answers; best is an oracle (chosen on the test set)\n",
         f);

@@ -1,0 +1,110 @@
+/* What a report says beyond single cells: the worst case over attacks, and the paired test against the undefended victim. */
+#include <math.h>
+
+#include "experiments/report.h"
+#include "tests/scratch.h"
+
+enum { DEFENSES = 3, ATTACKS = 3, SEEDS = 3 };
+
+/* Last accuracies: mad is lower for two attacks and as good as nothing for the third; ini is an upper bound throughout. */
+static const double last[DEFENSES][ATTACKS][SEEDS] = {
+    {{0.90, 0.92, 0.91}, {0.80, 0.70, 0.75}, {0.95, 0.95, 0.96}},
+    {{0.50, 0.52, 0.51}, {0.60, 0.65, 0.70}, {0.96, 0.95, 0.95}},
+    {{0.10, 0.11, 0.12}, {0.20, 0.21, 0.22}, {0.30, 0.31, 0.32}}};
+
+static void write_results(void)
+{
+    static const char *const defense[] = {"none", "mad:epsilon=1", "ini:gamma=0.3"}, *const attack[] = {"knockoff:budget=100", "jbda:budget=100", "pbayes:budget=100:knowledge=clean"};
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    fputs("key,dataset,model,defense,attack,pool,ood,ood_is_pool,label,budget,seed,status,victim_acc,defended_acc,clone_acc_last\n", f);
+    for (int d = 0; d < DEFENSES; d++)
+        for (int a = 0; a < ATTACKS; a++)
+            for (int s = 0; s < SEEDS; s++)
+                fprintf(f, "k%d%d%d,mnist,lenet5,%s,%s,fashion-mnist,,%d,soft,100,%d,ok,0.99,0.99,%.4f\n", d, a, s, defense[d], attack[a], d == 2, s + 1, last[d][a][s]);
+    fclose(f);
+    write_at("results.csv", text, strlen(text));
+    free(text);
+}
+
+/* By hand: t = mean / (s / sqrt n), and tables of Student's distribution. */
+static void the_paired_test_is_students(void)
+{
+    const double same[] = {0.1, 0.1, 0.1}, none[] = {0, 0}, one[] = {0.3}, four[] = {1, 2, 3, 4}, with_gap[] = {1, NAN, 2, 3, INFINITY, 4};
+    CHECK_NEAR(stat_paired(same, 3), 0, 1e-9);
+    CHECK_NEAR(stat_paired(none, 2), 1, 0);
+    CHECK(isnan(stat_paired(one, 1)));
+    CHECK_NEAR(stat_paired(four, 4), 0.030466, 1e-5);       /* t = 3.87298, 3 degrees of freedom */
+    CHECK_NEAR(stat_paired(with_gap, 6), 0.030466, 1e-5);
+    const double two[] = {1, 3};
+    CHECK_NEAR(stat_paired(two, 2), 1 - 2 / M_PI * atan(2), 1e-9); /* t = 2 */
+}
+
+static void the_worst_case_is_the_best_attack(void)
+{
+    struct report *r = NULL;
+    write_results();
+    if (!CHECK_OK(report_load(&r, scratch))) return;
+    CHECK_INT(r->sides, DEFENSES);
+    const struct report_cell *none = report_worst(r, &r->side[0]), *mad = report_worst(r, &r->side[1]), *ini = report_worst(r, &r->side[2]);
+    CHECK_NEAR(none->value[METRIC_LAST].mean, 0.91, 1e-9); /* pbayes steals more, but is told the clean answers */
+    CHECK_NEAR(mad->value[METRIC_LAST].mean, 0.65, 1e-9);
+    CHECK(strstr(r->attack[mad->attack], "jbda") != NULL);
+    CHECK(ini->flagged); /* there is nothing else */
+    CHECK_NEAR(ini->value[METRIC_LAST].mean, 0.31, 1e-9);
+    report_free(r);
+}
+
+static void cells_are_compared_seed_by_seed(void)
+{
+    struct report *r = NULL;
+    int lower;
+    write_results();
+    if (!CHECK_OK(report_load(&r, scratch))) return;
+    for (int i = 0; i < r->cells; i++) {
+        const struct report_cell *c = &r->cell[i];
+        const double p = report_against_undefended(r, c, &lower);
+        if (c->defense == 0) {
+            CHECK(isnan(p));
+            continue;
+        }
+        double gap[SEEDS], mean = 0;
+        for (int s = 0; s < SEEDS; s++) mean += gap[s] = last[c->defense][c->attack][s] - last[0][c->attack][s];
+        CHECK_NEAR(p, stat_paired(gap, SEEDS), 1e-9);
+        CHECK_INT(lower, mean < 0);
+    }
+    const struct report_cell *sure = report_find(r, 0, 1, 0), *unsure = report_find(r, 0, 1, 1);
+    CHECK(report_against_undefended(r, sure, &lower) < 0.001 && lower);
+    CHECK(report_against_undefended(r, unsure, &lower) > 0.05);
+    report_free(r);
+}
+
+static void the_report_says_both(void)
+{
+    char *text = NULL, *path = path_of("report.md");
+    size_t size;
+    FILE *print = fopen("/dev/null", "w");
+    write_results();
+    CHECK_OK(report_write(scratch, print));
+    fclose(print);
+    if (CHECK_OK(file_read(&text, &size, path))) {
+        CHECK(strstr(text, "worst case %") != NULL);
+        CHECK(strstr(text, "65.00 ± 12.42, jbda") != NULL);
+        CHECK(strstr(text, "51.00 ± 2.48** ↓↓↓") != NULL);
+        CHECK(strstr(text, "plots/attack_defense.svg") != NULL);
+    }
+    mem_free(text);
+    mem_free(path);
+}
+
+int main(void)
+{
+    if (!mkdtemp(scratch)) return 1;
+    RUN(the_paired_test_is_students);
+    RUN(the_worst_case_is_the_best_attack);
+    RUN(cells_are_compared_seed_by_seed);
+    RUN(the_report_says_both);
+    remove_all(scratch);
+    return check_done();
+}
