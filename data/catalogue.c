@@ -61,6 +61,29 @@ static const struct dataset_info catalogue[] = {
                  {"train-labels-idx1-ubyte", "effa70ca51ac5e351907d144d8e080e63be421c00408260c200ef1689e8f0028"}},
     },
     {
+        .name = "cifar10",
+        .about = "CIFAR-10 (Krizhevsky 2009), the binary version: www.cs.toronto.edu/~kriz/cifar.html, MD5 c32a1d4ab5d03f1284b67883e8d87530",
+        .format = "cifar",
+        .stem = (const char *const[]){"cifar10", "cifar-10-binary", "cifar-10-batches-bin", NULL},
+        .n = {50000, 10000},
+        .shape = {3, 32, 32, ROWS},
+        .classes = 10,
+        .class_name = things,
+        .mean = {0.4914f, 0.4822f, 0.4465f},
+        .std = {0.2470f, 0.2435f, 0.2616f},
+    },
+    {
+        .name = "cifar100",
+        .about = "CIFAR-100 (Krizhevsky 2009), the binary version: www.cs.toronto.edu/~kriz/cifar.html, MD5 03b5dce01913d631647c71ecec9e9cb8",
+        .format = "cifar",
+        .stem = (const char *const[]){"cifar100", "cifar-100-binary", NULL},
+        .n = {50000, 10000},
+        .shape = {3, 32, 32, ROWS},
+        .classes = 100,
+        .mean = {0.5071f, 0.4865f, 0.4409f},
+        .std = {0.2673f, 0.2564f, 0.2762f},
+    },
+    {
         .name = "cifar10-images",
         .about = "CIFAR-10 (Krizhevsky 2009) as JPEG pictures: a lossy copy",
         .format = "images",
@@ -121,7 +144,7 @@ int dataset_unknown(const char *name)
 char *dataset_advice(const struct dataset_info *info)
 {
     if (info->source[0].kind != SOURCE_NONE) return mem_print("get it by: heist data %s", info->name);
-    if (strcmp(info->format, "images") == 0)
+    if (strcmp(info->format, "images") == 0 || strcmp(info->format, "cifar") == 0)
         return mem_print("put the folder %s, or %s.tar.gz or .zip, into FOLDER and set HEIST_DATA=FOLDER", info->stem ? info->stem[1] : info->name,
                          info->stem ? info->stem[1] : info->name);
     return mem_print("put %s.gz and %s.gz into FOLDER/%s and set HEIST_DATA=FOLDER",

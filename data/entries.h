@@ -18,7 +18,7 @@ struct entries {
     struct entry *entry; /* [n] sorted by path, byte by byte */
 };
 
-enum { ENTRY_MOST = 64 << 20 }; /* bytes of one file */
+enum { ENTRY_MOST = 256 << 20 }; /* bytes of one file */
 
 /* Lists what `root` holds, without hidden files; an archive's contents come along, without the one folder that may wrap them
  * all (but not one named train, test or val). entries_free frees. ERR_MISSING, ERR_IO; ERR_FORMAT: a broken archive, a file of more than

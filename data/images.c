@@ -54,32 +54,10 @@ static int holds_pictures(const char *folder)
     return found;
 }
 
-/* PLACE/STEM as a folder of pictures, or with an archive's ending; mem_free frees; NULL: neither is there. */
-static char *find_stem(const char *place, const char *stem)
-{
-    static const char *const ending[] = {"", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tar", ".zip"};
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++) {
-        struct stat st;
-        char *path = mem_print("%s/%s%s", place, stem, ending[i]);
-        if (stat(path, &st) == 0 && (*ending[i] ? S_ISREG(st.st_mode) : S_ISDIR(st.st_mode) && holds_pictures(path))) return path;
-        mem_free(path);
-    }
-    return NULL;
-}
-
 static char *where(const struct dataset_info *info, int split)
 {
     (void)split; /* one folder or archive has them all */
-    const char *const alone[] = {info->name, NULL}, *const *stem = info->stem ? info->stem : alone;
-    char *place, *found = NULL;
-    for (int i = 0; !found && (place = place_given(i)) != NULL; i++) {
-        for (int k = 0; !found && stem[k]; k++) found = find_stem(place, stem[k]);
-        mem_free(place);
-    }
-    place = found ? NULL : place_home();
-    for (int k = 0; place && !found && stem[k]; k++) found = find_stem(place, stem[k]);
-    mem_free(place);
-    return found;
+    return place_stem(info, holds_pictures);
 }
 
 /* ---- the layout --------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* The data formats: X(idx) is `struct dataset_format idx_format` in data/idx.c. */
 X(idx)
+X(cifar)
 X(images)
 X(synthetic)

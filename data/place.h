@@ -8,6 +8,10 @@
  * own (may be NULL): 1 where it is the user's own (of HEIST_DATA), which may hold a variant of the set. */
 char *place_folder(const struct dataset_info *info, int i, int *own);
 
+/* The folder or archive that holds a set, by its stems (catalogue.h): of the folders of HEIST_DATA and of the user's, the first that
+ * has FOLDER/STEM, with files such as `holds` looks for, or FOLDER/STEM with an archive's ending. mem_free frees; NULL: none. */
+char *place_stem(const struct dataset_info *info, int (*holds)(const char *folder));
+
 /* Where `heist data` puts things: ${XDG_DATA_HOME:-$HOME/.local/share}/heist/data; mem_free frees.
  * NULL: neither variable is set. */
 char *place_home(void);

@@ -12,6 +12,7 @@ passed=0 failed=0
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
     idx) echo "data/gz.c data/idx.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -lz -lm" ;;
+    cifar) echo "data/cifar.c data/entries.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -larchive -lm" ;;
     picture) echo "data/picture.c -lspng -lturbojpeg -lz -lm" ;;
     archive) echo "data/entries.c -larchive -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
@@ -27,6 +28,7 @@ seeds() { # TARGET FOLDER: small valid inputs to begin with
         printf '\001\000\000\010\004\000\000\000\001\000\000\000\001\000\000\000\002\000\000\000\002abcd' >"$2/channels"
         printf '\002\000\000\010\001\000\000\000\003\001\002\003' >"$2/labels"
         { printf '\000'; printf '\000\000\010\003\000\000\000\001\000\000\000\002\000\000\000\002abcd' | gzip -n; } >"$2/gzip" ;;
+    cifar) head -c 3073 /dev/zero >"$2/ten" && { printf '\001'; head -c 3073 /dev/zero; } >"$2/hundred" ;;
     picture) # 1x1: a grey PNG, and the beginning of a JPEG
         printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\000\000\000\000:~\233U\000\000\000\nIDATx\234cH\000\000\000c\000b\2174\311\300\000\000\000\000IEND\256B`\202' >"$2/png"
         printf '\377\330\377\340\000\020JFIF\000\001\001\000\000\001\000\001\000\000' >"$2/jpeg" ;;
