@@ -1,5 +1,5 @@
 /* Reports: tables and figures from DIR/results.csv and DIR/curve.csv, and from nothing else: the same files give the
- * same bytes. Rows that differ only in their seed become one cell: mean and 95 % interval over seeds. */
+ * same bytes (a PDF says when it was made). Rows that differ only in their seed become one cell: mean and 95 % interval over seeds. */
 #ifndef HEIST_EXPERIMENTS_REPORT_H
 #define HEIST_EXPERIMENTS_REPORT_H
 
@@ -7,7 +7,7 @@
 
 #include "experiments/table.h"
 
-/* Writes DIR/report.md and DIR/plots/NAME.{csv,gp,svg,png}, prints the main table to `print` (may be NULL; at most 120
+/* Writes DIR/report.md and DIR/plots/NAME.{csv,gp,svg,png,pdf}, prints the main table to `print` (may be NULL; at most 120
  * columns). ERR_MISSING: no results.csv, or no rows in it; ERR_FORMAT; ERR_IO. Where gnuplot is not installed the
  * tables and the plots' .csv and .gp are there all the same, and one line on stderr names the package. */
 int report_write(const char *dir, FILE *print);
@@ -51,7 +51,7 @@ enum metric {
     METRIC_VICTIM, METRIC_DEFENDED, METRIC_L1, METRIC_FLIPS,     /* of the victim and its defense */
     METRIC_VICTIM_S, METRIC_FIT_S, METRIC_QUERY_US,
     METRIC_LAST, METRIC_VAL, METRIC_BEST, METRIC_RATIO, METRIC_FIDELITY, /* of the clone */
-    METRIC_TOTAL, METRIC_DISTINCT, METRIC_ATTACK_S, METRIC_DISTANCE,
+    METRIC_TOTAL, METRIC_DISTINCT, METRIC_ATTACK_S, METRIC_DISTANCE, METRIC_BUDGET,
     METRICS
 };
 

@@ -1,13 +1,10 @@
 /* training_curves: a panel an attack, the clone's accuracy against epochs, a line a defense. */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "experiments/report_figure.h"
-
-enum { DASHES = 5 }; /* gnuplot's dash types 1 .. 5 */
+#include "experiments/report_panels.h"
 
 /* The points of one key: *n of them from the one returned on. */
 static const struct report_point *points_of(const struct report *r, int key, int *n)
@@ -100,14 +97,6 @@ static int curve_data(const struct figure *g, int side, int attack, struct panel
     return line;
 }
 
-static void curve_styles(const struct figure *g)
-{
-    for (int i = 0; i < g->sides; i++)
-        fprintf(g->script, "set style line %d lc rgb '%s' dt %d lw 1.8 pt %d ps 0.6\n", i + 1,
-                figure_colour[i % FIGURE_COLOURS], (i + i / FIGURE_COLOURS) % DASHES + 1,
-                figure_mark[(i + i / FIGURE_MARKS) % FIGURE_MARKS]);
-}
-
 static void one_panel(const struct figure *g, int attack, const struct panel *p)
 {
     FILE *f = g->script;
@@ -131,56 +120,6 @@ static void one_panel(const struct figure *g, int attack, const struct panel *p)
                 ++curve < p->curves ? ", \\" : "");
 }
 
-struct layout {
-    int columns, rows, panel_width, panel_height, key_columns, key_height, width, height; /* pixels */
-};
-
-enum { LEFT = 72, RIGHT = 16, ABOVE = 40, BELOW = 66 };
-
-static struct layout lay_out_panels(const struct figure *g, int panels)
-{
-    assert(panels > 0);
-    struct layout l = {.columns = panels < 4 ? panels : panels == 4 ? 2 : 3};
-    int entry = label_longest(g->side_label, g->sides) * FIGURE_LETTER + 60;
-    l.rows = (panels + l.columns - 1) / l.columns;
-    l.panel_width = panels == 1 ? 520 : 300;
-    l.panel_height = panels == 1 ? 320 : 230;
-    l.width = l.columns * (LEFT + l.panel_width + RIGHT);
-    l.key_columns = l.width / entry > 1 ? l.width / entry : 1;
-    l.key_height = ((g->sides + l.key_columns - 1) / l.key_columns) * FIGURE_LINE + 12;
-    l.height = l.rows * (ABOVE + l.panel_height + BELOW) + l.key_height;
-    return l;
-}
-
-static void place_panel(const struct figure *g, const struct layout *l, int i)
-{
-    double w = l->width, h = l->height;
-    int left = i % l->columns * (LEFT + l->panel_width + RIGHT) + LEFT;
-    int above = i / l->columns * (ABOVE + l->panel_height + BELOW) + ABOVE;
-    fprintf(g->script, "set ylabel '%s'\n", i % l->columns ? "" : "clone test accuracy, %");
-    fprintf(
-        g->script,
-        "set lmargin at screen %.4f; set rmargin at screen %.4f; set tmargin at screen %.4f; set bmargin at screen %.4f\n",
-        left / w, (left + l->panel_width) / w, 1 - above / h, 1 - (above + l->panel_height) / h);
-}
-
-/* The legend is a plot of nothing below the panels. */
-static void curve_legend(const struct figure *g, const struct layout *l)
-{
-    FILE *f = g->script;
-    fprintf(
-        f,
-        "set lmargin at screen 0.01; set rmargin at screen 0.99; set bmargin at screen 0.005; set tmargin at screen %.4f\n",
-        (double)l->key_height / l->height);
-    fprintf(f,
-            "unset title; unset xlabel; unset ylabel; unset tics; unset border; unset grid; unset arrow\n"
-            "set key center center horizontal Left reverse samplen 4 maxcols %d\n"
-            "plot [0:1][0:1] \\\n",
-            l->key_columns);
-    for (int i = 0; i < g->sides; i++)
-        fprintf(f, "  NaN with linespoints ls %d title '%s'%s\n", i + 1, g->side_label[i], i + 1 < g->sides ? ", \\" : "");
-}
-
 int figure_curves(const struct report *r, int victim, const char *folder)
 {
     struct figure g;
@@ -194,19 +133,17 @@ int figure_curves(const struct report *r, int victim, const char *folder)
         for (int i = 0; i < g.sides; i++) line = curve_data(&g, i, a, &panel[a], line);
         panels += panel[a].curves > 0;
     }
-    struct layout l = lay_out_panels(&g, panels);
+    const struct panels l = panels_lay_out(&g, panels);
     fprintf(g.script, "data = '%s.csv'\n", g.name);
-    curve_styles(&g);
+    panels_styles(&g);
     figure_formats(g.script, g.name, l.width, l.height);
-    fputs("set multiplot\nunset key\nset border 3 lc rgb '#444444'\nset yrange [0:100]\nset ytics 20 nomirror\n"
-          "set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'\n",
-          g.script);
+    panels_begin(&g);
     for (int a = 0; a < g.attacks; a++)
         if (panel[a].curves) {
-            place_panel(&g, &l, at++);
+            panels_place(&g, &l, at++);
             one_panel(&g, a, &panel[a]);
         }
-    curve_legend(&g, &l);
+    panels_legend(&g, &l);
     fputs("unset multiplot\n", g.script);
     figure_formats_end(g.script);
     mem_free(curve);

@@ -146,7 +146,7 @@ static const char *const metric_column[METRICS] = {
     [METRIC_QUERY_US] = "query_us",   [METRIC_LAST] = "clone_acc_last",       [METRIC_VAL] = "clone_acc_val",
     [METRIC_BEST] = "clone_acc_best", [METRIC_RATIO] = "clone_ratio",         [METRIC_FIDELITY] = "fidelity",
     [METRIC_TOTAL] = "queries_total", [METRIC_DISTINCT] = "queries_distinct", [METRIC_ATTACK_S] = "attack_s",
-    [METRIC_DISTANCE] = "ood_distance",
+    [METRIC_DISTANCE] = "ood_distance", [METRIC_BUDGET] = "budget",
 };
 
 static struct report_row make_row(const struct table *t, int i)

@@ -32,10 +32,11 @@ void figure_formats(FILE *f, const char *name, int width, int height)
     fprintf(
         f,
         "width = %d; height = %d # pixels\nscale = %.4g # of the PNG\n"
-        "do for [format in 'svg png'] {\n"
+        "do for [format in 'svg png pdf'] {\n"
         "if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }\n"
         "if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' "
         "fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }\n"
+        "if (format eq 'pdf') { set terminal pdfcairo size (width/110.)in,(height/110.)in noenhanced font 'Helvetica,8.5' linewidth 0.9 pointscale 0.6 }\n"
         "set output '%s.'.format\n",
         width, height, 2.0 * longer > PNG_PIXELS ? (double)PNG_PIXELS / longer : 2.0, name);
 }
@@ -113,19 +114,25 @@ static int write_part(const char *folder, const char *name, const char *ending, 
     return code;
 }
 
-/* Writes the files and frees the figure. */
-int figure_close(struct figure *g, const char *folder)
+void figure_drop(struct figure *g)
 {
     fclose(g->data);
     fclose(g->script);
-    int code = write_part(folder, g->name, "csv", g->data_text, g->data_size);
-    if (!code) code = write_part(folder, g->name, "gp", g->script_text, g->script_size);
     labels_free(g->attack_label, g->attacks);
     labels_free(g->side_label, g->sides);
     mem_free(g->attack);
     mem_free(g->name);
     free(g->data_text);
     free(g->script_text);
+}
+
+int figure_close(struct figure *g, const char *folder)
+{
+    fflush(g->data);
+    fflush(g->script);
+    int code = write_part(folder, g->name, "csv", g->data_text, g->data_size);
+    if (!code) code = write_part(folder, g->name, "gp", g->script_text, g->script_size);
+    figure_drop(g);
     return code;
 }
 

@@ -32,10 +32,11 @@ struct figure {
 
 void figure_open(struct figure *g, const struct report *r, const char *what, int victim);
 int figure_close(struct figure *g, const char *folder); /* writes the files, frees; ERR_IO */
+void figure_drop(struct figure *g);                     /* frees without writing */
 
 const struct report_cell *figure_cell(const struct figure *g, int side, int attack); /* NULL: there is none */
 
-/* What stands between is drawn once for SVG and once for PNG; sizes in pixels of the SVG. */
+/* What stands between is drawn once each for SVG, PNG and PDF; sizes in pixels of the SVG. */
 void figure_formats(FILE *f, const char *name, int width, int height);
 void figure_formats_end(FILE *f);
 
@@ -46,9 +47,11 @@ int label_longest(char **label, int n);    /* bytes */
 int figure_bars(const struct report *r, int victim, const char *folder);
 int figure_curves(const struct report *r, int victim, const char *folder);
 int figure_trade(const struct report *r, int victim, const char *folder);
+int figure_budget(const struct report *r, int victim, const char *folder);
 int figure_matrix(const struct report *r, int victim, const char *folder);
 int figure_heat(const struct report *r, int victim, const char *folder);
 int figure_distance(const struct report *r, int victim, const char *folder);
+int figure_has_budget(const struct report *r, int victim);
 int figure_has_matrix(const struct report *r, int victim);
 int figure_has_heat(const struct report *r);
 int figure_has_curves(const struct report *r, int victim);

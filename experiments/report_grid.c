@@ -173,7 +173,8 @@ static double unit_of(enum metric m, int *digits)
     case METRIC_QUERY_US:
     case METRIC_ATTACK_S: *digits = 1; return 1;
     case METRIC_TOTAL:
-    case METRIC_DISTINCT: *digits = 0; return 1;
+    case METRIC_DISTINCT:
+    case METRIC_BUDGET: *digits = 0; return 1;
     default: *digits = 2; return 100;
     }
 }

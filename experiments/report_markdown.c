@@ -247,8 +247,8 @@ static void write_figure(const struct report *r, const char *what, int victim, c
 {
     if (!plot_has(r, what, victim)) return;
     char *name = plot_name(r, what, victim);
-    fprintf(f, "![%s](plots/%s.svg)\n\n%s Files: [PNG](plots/%s.png), [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n",
-            caption, name, caption, name, name, name);
+    fprintf(f, "![%s](plots/%s.svg)\n\n%s Files: [PDF](plots/%s.pdf), [PNG](plots/%s.png), [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n",
+            caption, name, caption, name, name, name, name);
     mem_free(name);
 }
 
@@ -269,6 +269,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
     write_costs(r, victim, f);
     write_figure(r, "ood_pool", victim, "Clone accuracy, %, for each OOD set and pool.", f);
     write_figure(r, "ood_distance", victim, "Clone accuracy against how well OOD set and pool are told apart.", f);
+    write_figure(r, "budget", victim, "Clone accuracy against the budget.", f);
     write_figure(r, "tradeoff", victim, "Clone accuracy against defended accuracy.", f);
     write_clones(r, victim, f);
     if (flagged)

@@ -27,6 +27,7 @@ int plot_has(const struct report *r, const char *what, int victim)
 {
     if (strcmp(what, "training_curves") == 0) return figure_has_curves(r, victim);
     if (strcmp(what, "tradeoff") == 0) return figure_marks(r, victim) > 0;
+    if (strcmp(what, "budget") == 0) return figure_has_budget(r, victim);
     if (strcmp(what, "attack_defense") == 0) return figure_has_matrix(r, victim);
     if (strncmp(what, "ood_", 4) == 0) return figure_has_heat(r);
     return 1;
@@ -46,7 +47,7 @@ int report_plots(const struct report *r, const char *folder)
     static const struct {
         const char *name;
         int (*write)(const struct report *, int victim, const char *folder);
-    } figures[] = {{"clone_accuracy", figure_bars}, {"training_curves", figure_curves}, {"tradeoff", figure_trade}, {"attack_defense", figure_matrix},
+    } figures[] = {{"clone_accuracy", figure_bars}, {"training_curves", figure_curves}, {"tradeoff", figure_trade}, {"attack_defense", figure_matrix}, {"budget", figure_budget},
                  {"ood_pool", figure_heat}, {"ood_distance", figure_distance}};
     int code = file_folder(folder), there = 1; /* there: gnuplot is */
     for (int v = 0; v < r->victims && !code; v++)

@@ -98,6 +98,30 @@ static void the_report_says_both(void)
     mem_free(path);
 }
 
+/* Budgets of one attack are one line; an attack with one budget is in no panel. */
+static void budgets_become_a_curve(void)
+{
+    static const int budget[] = {10000, 300, 3000};
+    char *text = NULL, *path = path_of("plots/budget.csv");
+    size_t size;
+    FILE *f = open_memstream(&text, &size), *print = fopen("/dev/null", "w");
+    fputs("key,dataset,model,defense,attack,pool,ood,ood_is_pool,label,budget,seed,status,victim_acc,defended_acc,clone_acc_last\n", f);
+    for (int b = 0; b < 3; b++)
+        for (int s = 1; s <= 2; s++)
+            fprintf(f, "k%d%d,mnist,lenet5,none,knockoff:budget=%d:epochs=5,fashion-mnist,,0,soft,%d,%d,ok,0.99,0.99,%.4f\n", b, s, budget[b], budget[b], s, 0.1 * b + 0.02 * s);
+    fputs("kj,mnist,lenet5,none,jbda:budget=300,fashion-mnist,,0,soft,300,1,ok,0.99,0.99,0.5\n", f);
+    fclose(f);
+    write_at("results.csv", text, strlen(text));
+    free(text);
+    text = NULL;
+    CHECK_OK(report_write(scratch, print));
+    fclose(print);
+    if (CHECK_OK(file_read(&text, &size, path)))
+        CHECK_STR(text, "attack,defense,budget,seeds,clone_acc,ci95\nknockoff,none,300,2,0.13,0.1270620474\nknockoff,none,3000,2,0.23,0.1270620474\nknockoff,none,10000,2,0.03,0.1270620474\n");
+    mem_free(text);
+    mem_free(path);
+}
+
 int main(void)
 {
     if (!mkdtemp(scratch)) return 1;
@@ -105,6 +129,7 @@ int main(void)
     RUN(the_worst_case_is_the_best_attack);
     RUN(cells_are_compared_seed_by_seed);
     RUN(the_report_says_both);
+    RUN(budgets_become_a_curve);
     remove_all(scratch);
     return check_done();
 }

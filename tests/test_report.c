@@ -420,11 +420,15 @@ static int have_gnuplot(void)
 
 static void check_drawn(const char *name)
 {
-    char *svg = mem_print("plots/%s.svg", name), *png = mem_print("plots/%s.png", name), *text = get(svg), *bytes = get(png);
+    char *svg = mem_print("plots/%s.svg", name), *png = mem_print("plots/%s.png", name), *pdf = mem_print("plots/%s.pdf", name);
+    char *text = get(svg), *bytes = get(png), *page = get(pdf);
     HAS(text, "</svg>");
+    CHECK(memcmp(page, "%PDF", 4) == 0);
     CHECK(memcmp(bytes, "\x89PNG", 4) == 0);
+    mem_free(page);
     mem_free(bytes);
     mem_free(text);
+    mem_free(pdf);
     mem_free(png);
     mem_free(svg);
 }
