@@ -41,7 +41,7 @@ const char *err_text(void)
 const char *err_name(int code)
 {
     static const char *const name[] = {"ok", "option", "format", "io", "missing",
-                                       "shape", "budget", "numeric", "locked"};
+                                       "shape", "budget", "numeric", "locked", "crashed"};
     int i = -code;
     return i >= 0 && i < (int)(sizeof name / sizeof *name) ? name[i] : "unknown";
 }

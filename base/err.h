@@ -11,7 +11,8 @@ enum status {
     ERR_SHAPE = -5,   /* two things that do not fit together */
     ERR_BUDGET = -6,  /* the black box has fewer queries left than were asked */
     ERR_NUMERIC = -7, /* a NaN or an infinity where a number must be */
-    ERR_LOCKED = -8   /* another run holds the folder */
+    ERR_LOCKED = -8,  /* another run holds the folder */
+    ERR_CRASHED = -9  /* the process that ran it died */
 };
 
 /* Sets this thread's error text (one line: what was found, what was expected); returns `code`. */

@@ -127,6 +127,19 @@ out:
     return code;
 }
 
+int file_lock_wait(int *out, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), got = -1;
+    while (fd >= 0 && (got = flock(fd, LOCK_EX)) < 0 && errno == EINTR) continue;
+    if (got < 0) {
+        const int code = err_set(ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return code;
+    }
+    *out = fd;
+    return OK;
+}
+
 void file_unlock(int lock)
 {
     if (lock >= 0) close(lock);

@@ -20,6 +20,8 @@ int file_folder(const char *path);
 /* Takes the lock `folder`/.lock for this process and writes who holds it. ERR_LOCKED: another has it, the
  * text says who. The lock ends with the process, however it ends; file_unlock(*out) ends it before. */
 int file_lock(int *out, const char *folder);
+/* Takes the lock file `path`, which stays, and waits while another process has it. ERR_IO. */
+int file_lock_wait(int *out, const char *path);
 void file_unlock(int lock);
 
 #endif

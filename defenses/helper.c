@@ -141,8 +141,17 @@ int helper_train(struct model **m, int n, const struct defense_env *env, const s
     if (!env->cache) return train(ctx);
     make_key(key, m, n, env, o, depends);
     if (from_cache(m, n, env->cache, key)) return OK;
-    int code = train(ctx);
-    return code ? code : to_cache(m, n, env->cache, key);
+    char *wait = mem_print("%s/helper-%.24s.lock", env->cache, key);
+    int lock = -1, code = file_folder(env->cache);
+    if (!code) code = file_lock_wait(&lock, wait);
+    mem_free(wait);
+    if (code) return code;
+    if (!from_cache(m, n, env->cache, key)) { /* who comes second has waited, and finds it there */
+        code = train(ctx);
+        if (!code) code = to_cache(m, n, env->cache, key);
+    }
+    file_unlock(lock);
+    return code;
 }
 
 /* What helper_supervised hands to helper_train. */

@@ -241,12 +241,17 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
     return OK;
 }
 
-void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
+void cell_result_empty(struct cell_result *r)
 {
-    *out = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
+    *r = (struct cell_result){.victim_acc = NAN, .defended_acc = NAN, .mean_l1 = NAN, .argmax_flips = NAN, .clone_last = NAN,
         .clone_val = NAN, .clone_best = NAN, .fidelity = NAN, .kl_clean = NAN, .victim_train_s = NAN, .fit_s = NAN, .query_us = NAN, .attack_s = NAN,
         .knob_value = NAN, .target_reached = NAN, .ood_distance = NAN};
+}
+
+void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
+{
     struct run run = {0};
+    cell_result_empty(out);
     mem_peak_reset();
     out->status = run_all(&run, c, store, cache, out);
     out->peak_mb = mem_peak_mb();

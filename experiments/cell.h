@@ -43,6 +43,7 @@ struct cell_result {
     struct curve curve;
     struct model *clone; /* NULL on failure */
 };
+void cell_result_empty(struct cell_result *r); /* no number */
 void cell_result_free(struct cell_result *r);
 
 /* Runs a resolved cell; what fails is in out->status. cache: folder of trained victims. */

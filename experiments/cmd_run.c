@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "experiments/cmd.h"
+#include "experiments/jobs.h"
 #include "experiments/manifest.h"
 #include "experiments/report.h"
 #include "experiments/run.h"
@@ -13,11 +14,12 @@
 enum { SETS = 64 };
 static const char CACHE[] = "results/cache"; /* trained victims, shared by all sweeps */
 
-static int run_and_report(const struct sweep *s, struct store *store, const char *dir, const char *cache, int retry, int argc, char **argv)
+static int run_and_report(const struct sweep *s, struct store *store, const struct run_options *o, int argc, char **argv)
 {
     char took[24];
+    const char *dir = o->dir;
     const double start = clock_s();
-    int computed, failed, code = run_sweep(s, store, dir, cache, retry, &computed, &failed);
+    int computed, failed, code = run_sweep(s, store, o, &computed, &failed);
     if (code) return code;
     if (computed) code = manifest_write(dir, store, argc, argv);
     progress_say("%s: %d cells, %d computed now in %s, %d failed", dir, s->n, computed, clock_text(took, clock_s() - start), failed);
@@ -26,26 +28,52 @@ static int run_and_report(const struct sweep *s, struct store *store, const char
     return code;
 }
 
+static int read_jobs(int *out, const char *text)
+{
+    double n;
+    if (spec_number(&n, text) || n < 1 || n > 1024 || n != (int)n) return err_set(ERR_OPTION, "--jobs: found '%s', expected a number of processes, 1 to 1024", text);
+    *out = (int)n;
+    return OK;
+}
+
+/* This program and its arguments once more, as a worker; ends with NULL. mem_free frees. */
+static char **as_worker(int argc, char **argv)
+{
+    static char self[] = "heist", flag[] = "--worker";
+    char **again = mem_new((size_t)argc + 3, sizeof *again);
+    again[0] = self;
+    for (int i = 0; i < argc; i++) again[i + 1] = argv[i];
+    again[argc + 1] = flag;
+    return again;
+}
+
 int cmd_run(int argc, char **argv)
 {
-    const char *out = NULL, *cache = CACHE, *dry = NULL, *retry = NULL, *set[SETS];
+    const char *out = NULL, *cache = CACHE, *dry = NULL, *retry = NULL, *jobs = "1", *worker = NULL, *set[SETS];
     int sets = 0;
     const struct cmd_flag flags[] = {
         {"--out", "DIR", "folder of the results (results/NAME)", &out, 0, NULL},
         {"--set", "S.K=V", "replace an option of the file: section.key=value; again for more", set, SETS, &sets},
         {"--dry-run", NULL, "list the cells, their keys and an estimate of the time", &dry, 0, NULL},
         {"--retry", NULL, "run cells again that failed", &retry, 0, NULL},
+        {"--jobs", "N", "cells at once, each in a process of its own; the cores are divided among them (1)", &jobs, 0, NULL},
+        {"--worker", NULL, "internal: runs the cells whose numbers come on stdin", &worker, 0, NULL},
         {"--cache", "DIR", "folder of trained victims (results/cache)", &cache, 0, NULL}, CMD_END};
-    struct cmd c = {.usage = "run SWEEP.ini [--out DIR] [--set section.key=value ...] [--dry-run]",
+    struct cmd c = {.usage = "run SWEEP.ini [--out DIR] [--set section.key=value ...] [--jobs N] [--dry-run]",
                     .about = "Runs what the results folder does not hold yet, then draws tables and plots.", .flags = flags, .least = 1, .most = 1};
     struct sweep *s = NULL;
     char *dir = NULL;
-    int code = cmd_parse(&c, argc, argv);
+    int n = 1, code = cmd_parse(&c, argc, argv);
     if (code) return cmd_exit("run", code);
     struct store *store = store_new();
     code = sweep_read(&s, c.word[0], sets, set, store);
     if (!code) dir = out ? mem_string(out) : mem_print("results/%s", s->name);
-    if (!code) code = dry ? run_list(s, store, dir, stdout) : run_and_report(s, store, dir, cache, retry != NULL, argc, argv);
+    if (!code) code = read_jobs(&n, jobs);
+    char **again = as_worker(argc, argv);
+    const struct run_options o = {.dir = dir, .cache = cache, .retry = retry != NULL, .jobs = n, .worker = again};
+    if (!code && worker) code = jobs_worker(s, store, dir, cache);
+    else if (!code) code = dry ? run_list(s, store, dir, stdout) : run_and_report(s, store, &o, argc, argv);
+    mem_free(again);
     sweep_free(s);
     store_free(store);
     mem_free(dir);

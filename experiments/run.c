@@ -9,6 +9,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/progress.h"
+#include "experiments/collect.h"
+#include "experiments/jobs.h"
 #include "nn/loss.h"
 #include "nn/optim.h"
 
@@ -79,41 +81,120 @@ static void say_result(const struct cell_result *r)
                      (long long)r->queries_total);
 }
 
-static int run_cells(const struct sweep *s, struct store *store, const char *dir, const char *cache, const struct table *done, int retry,
-                     int *computed, int *failed)
+/* A sweep on its way into a folder. */
+struct course {
+    const struct sweep *s;
+    const struct run_options *o;
+    const struct table *done;
+    char *ended;     /* [s->n] 1: its rows lie in its own folder */
+    int next;        /* cells below are in the tables */
+    int *computed, *failed;
+    double start;
+    struct progress bar; /* of run_jobs */
+};
+
+static void say_cell(const struct course *p, int i)
+{
+    char *text = cell_text(&p->s->cell[i]), took[24];
+    progress_say("[%d/%d] %s  (%s)", i + 1, p->s->n, text, clock_text(took, clock_s() - p->start));
+    mem_free(text);
+}
+
+/* Does nothing more have to be done for a cell? Then it is counted. */
+static int skip(struct course *p, int i)
+{
+    const char *key = p->s->cell[i].key;
+    if (!is_done(p->done, key, p->o->retry)) return 0;
+    *p->failed += strcmp(table_get(p->done, row_of(p->done, key), "status"), "ok") != 0;
+    collect_drop(p->o->dir, key);
+    return 1;
+}
+
+/* Takes the cell's rows from its folder into the tables. */
+static int take(struct course *p, int i)
+{
+    struct cell_result r;
+    int code = collect_merge(p->o->dir, p->s->cell[i].key, &r);
+    if (code) return code;
+    say_cell(p, i);
+    say_result(&r);
+    *p->failed += r.status != OK;
+    return OK;
+}
+
+static int run_cells(struct course *p, struct store *store)
 {
     int code = OK;
-    const double start = clock_s();
-    for (int i = 0; i < s->n && !code; i++) {
-        const struct cell *c = &s->cell[i];
-        if (is_done(done, c->key, retry)) {
-            *failed += strcmp(table_get(done, row_of(done, c->key), "status"), "ok") != 0;
+    for (int i = 0; i < p->s->n && !code; i++) {
+        const struct cell *c = &p->s->cell[i];
+        if (skip(p, i)) continue;
+        if (collect_has(p->o->dir, c->key)) {
+            code = take(p, i);
             continue;
         }
         struct cell_result r;
-        char *text = cell_text(c), took[24];
-        progress_say("[%d/%d] %s  (%s)", i + 1, s->n, text, clock_text(took, clock_s() - start));
-        mem_free(text);
-        cell_run(c, store, cache, &r);
+        say_cell(p, i);
+        cell_run(c, store, p->o->cache, &r);
         say_result(&r);
-        code = cell_record(c, &r, dir);
-        *failed += r.status != OK;
-        (*computed)++;
+        code = cell_record(c, &r, p->o->dir);
+        *p->failed += r.status != OK;
+        (*p->computed)++;
         cell_result_free(&r);
     }
     return code;
 }
 
-int run_sweep(const struct sweep *s, struct store *store, const char *dir, const char *cache, int retry, int *computed, int *failed)
+/* Rows go into the tables in the sweep's order: a cell that ends early waits in its folder. */
+static int take_in_order(struct course *p)
+{
+    int code = OK;
+    for (; p->next < p->s->n && !code; p->next++) {
+        if (p->ended[p->next] == 2) continue; /* it stood there before */
+        if (!p->ended[p->next]) break;
+        code = take(p, p->next);
+    }
+    return code;
+}
+
+static int ended(void *ctx, int cell)
+{
+    struct course *p = ctx;
+    p->ended[cell] = 1;
+    progress_at(&p->bar, ++*p->computed, NULL);
+    return take_in_order(p);
+}
+
+static int run_jobs(struct course *p)
+{
+    char *todo = mem_new((size_t)p->s->n + 1, 1);
+    int left = 0;
+    p->ended = mem_new((size_t)p->s->n + 1, 1);
+    for (int i = 0; i < p->s->n; i++) {
+        if (skip(p, i)) p->ended[i] = 2;
+        else if (collect_has(p->o->dir, p->s->cell[i].key)) p->ended[i] = 1;
+        else todo[i] = 1;
+        left += todo[i];
+    }
+    progress_start(&p->bar, left, "cells, %d at once", p->o->jobs);
+    int code = take_in_order(p);
+    if (!code) code = jobs_run(&(struct jobs){.sweep = p->s, .dir = p->o->dir, .n = p->o->jobs, .argv = p->o->worker, .todo = todo, .ended = ended, .ctx = p});
+    progress_end(&p->bar, NULL);
+    mem_free(todo);
+    mem_free(p->ended);
+    return code;
+}
+
+int run_sweep(const struct sweep *s, struct store *store, const struct run_options *o, int *computed, int *failed)
 {
     struct table *done = NULL;
-    int lock = -1, code = file_folder(dir);
+    int lock = -1, code = file_folder(o->dir);
     *computed = *failed = 0;
-    if (!code) code = file_lock(&lock, dir);
-    if (!code) code = read_table(&done, dir, "results.csv");
-    if (!code) code = drop_orphans(dir, done);
-    if (!code && done && done->torn) progress_say("%s/results.csv: its last line was torn; that cell runs again", dir);
-    if (!code) code = run_cells(s, store, dir, cache, done, retry, computed, failed);
+    if (!code) code = file_lock(&lock, o->dir);
+    if (!code) code = read_table(&done, o->dir, "results.csv");
+    if (!code) code = drop_orphans(o->dir, done);
+    if (!code && done && done->torn) progress_say("%s/results.csv: its last line was torn; that cell runs again", o->dir);
+    struct course p = {.s = s, .o = o, .done = done, .computed = computed, .failed = failed, .start = clock_s()};
+    if (!code) code = o->jobs > 1 ? run_jobs(&p) : run_cells(&p, store);
     table_free(done);
     file_unlock(lock);
     return code;

@@ -6,10 +6,18 @@
 
 #include "experiments/sweep.h"
 
-/* Computes what DIR/results.csv does not hold yet, cell by cell, under the folder's lock. cache: folder of victims.
- * retry: failed cells are computed again. *failed: cells of this sweep whose last row is an error; *computed: run now.
- * ERR_LOCKED, ERR_IO, ERR_FORMAT (a results.csv that is none): what was recorded stays. */
-int run_sweep(const struct sweep *s, struct store *store, const char *dir, const char *cache, int retry, int *computed, int *failed);
+/* How a sweep is run. */
+struct run_options {
+    const char *dir, *cache; /* results; trained victims */
+    int retry;               /* failed cells are computed again */
+    int jobs;                /* cells at once: above 1, worker processes of `worker` (experiments/jobs.h) */
+    char *const *worker;
+};
+
+/* Computes what DIR/results.csv does not hold yet, under the folder's lock; rows stand in the sweep's order. *failed: cells of this
+ * sweep whose last row is an error; *computed: run now. ERR_LOCKED, ERR_IO, ERR_FORMAT (a results.csv that is none): what was
+ * recorded stays. */
+int run_sweep(const struct sweep *s, struct store *store, const struct run_options *o, int *computed, int *failed);
 
 /* Prints the cells, their keys and an estimate of the time to `out`; those that DIR holds are marked done. */
 int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out);

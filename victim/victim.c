@@ -126,11 +126,19 @@ int victim_get(struct victim **out, const struct spec *opt, const struct dataset
     struct victim *v = mem_new(1, sizeof *v);
     const struct defense_link *fit = defense_fitter(defense);
     char *path = NULL;
+    int lock = -1;
     int code = fit && fit->ops->needs_ood && !ood
                    ? err_set(ERR_OPTION, "defense %s: no OOD set is given, expected one (ood = strokes)", fit->ops->name) : OK;
     if (code) goto out;
     make_key(v->key, opt, train, fit, ood, seed, defense_seed);
     path = cache ? cache_path(cache, v->key) : NULL;
+    if (path && !file_exists(path)) { /* who comes second waits, and finds it there */
+        code = file_folder(cache);
+        char *wait = mem_print("%s.lock", path);
+        if (!code) code = file_lock_wait(&lock, wait);
+        mem_free(wait);
+        if (code) goto out;
+    }
     if (path && file_exists(path)) {
         if (from_cache(v, path, spec_string(opt, "model")) == OK) goto out;
         progress_say("%s; training it anew", err_text());
@@ -140,6 +148,7 @@ int victim_get(struct victim **out, const struct spec *opt, const struct dataset
     code = train_victim(v, opt, train, fit, ood, seed, defense_seed, cache);
     if (!code && path) code = to_cache(v, opt, train, fit, seed, cache, path);
 out:
+    file_unlock(lock);
     mem_free(path);
     if (code) victim_free(v);
     else *out = v;

@@ -1,0 +1,93 @@
+#!/bin/sh
+# heist run --jobs: the same tables as one cell after the other, whatever is killed at whatever moment. HEIST is the binary;
+# KILLS (20) runners are killed.
+passed=0 failed=0
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ok() { passed=$((passed + 1)); }
+bad() { echo "FAIL: $1"; failed=$((failed + 1)); }
+check() { if eval "$2" >/dev/null 2>&1; then ok; else bad "$1"; fi; }
+
+# The CSV without what is measured in seconds or megabytes; the rows stay where they are.
+numbers() {
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version)$/) drop[i] = 1 }
+        { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1"
+}
+
+cat >"$dir/s.ini" <<'INI'
+[sweep]
+seeds = 1 2
+pool  = strokes:n=600
+[victim]
+dataset = mnist:n=1000
+epochs  = 1
+[defense none]
+[defense mad (argmax kept)]
+oracle = argmax
+[defense am]
+ood    = noise:n=300
+[attack knockoff]
+budget = 100 400
+epochs = 2
+label  = soft hard
+INI
+run() { # OUT ARG...
+    out=$1
+    shift
+    OMP_NUM_THREADS=2 "$HEIST" run "$dir/s.ini" --out "$dir/$out" --cache "$dir/$out.cache" "$@" >"$dir/$out.log" 2>&1
+}
+pause() { sleep "0.$(od -An -N2 -tu2 /dev/urandom | awk '{ printf "%03d", $1 % 900 }')"; }
+
+run one
+check "one after the other" '[ "$(wc -l <"$dir/one/results.csv")" = 25 ]'
+numbers "$dir/one/results.csv" >"$dir/a"
+run two --jobs 2
+check "--jobs 2: the same rows in the same order" 'numbers "$dir/two/results.csv" | cmp "$dir/a" -'
+check "--jobs 2: the same curves" 'cmp "$dir/one/curve.csv" "$dir/two/curve.csv"'
+check "no cell's folder is left" '! [ -e "$dir/two/cells" ]'
+check "a victim is trained once" '[ "$(grep -c "^victim: 1 epochs" "$dir/two/jobs.log")" = 2 ]'
+run two --jobs 3
+check "run again, nothing is computed" 'grep -q "24 cells, 0 computed" "$dir/two.log"'
+
+# ---- runners and workers are killed
+i=0
+while [ $i -lt "${KILLS:-20}" ]; do
+    OMP_NUM_THREADS=2 "$HEIST" run "$dir/s.ini" --out "$dir/killed" --cache "$dir/killed.cache" --jobs 2 >"$dir/killed.log" 2>&1 &
+    pid=$!
+    pause
+    if [ $((i % 3)) = 2 ]; then kill -9 $(ps -o pid= --ppid $pid | head -n 1) && pause; fi 2>/dev/null
+    kill -9 $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    i=$((i + 1))
+done
+run killed --jobs 2 --retry
+numbers "$dir/killed/results.csv" | grep -v ",crashed," >"$dir/b"
+check "$i kills: the same rows" 'cmp "$dir/a" "$dir/b"'
+check "$i kills: the same curves" 'cmp "$dir/one/curve.csv" "$dir/killed/curve.csv"'
+check "$i kills: no cell's folder is left" '! [ -e "$dir/killed/cells" ]'
+
+# ---- a cell whose process dies again and again has a row that says so, and the others go on
+OMP_NUM_THREADS=2 "$HEIST" run "$dir/s.ini" --out "$dir/dying" --cache "$dir/dying.cache" --jobs 2 >"$dir/dying.log" 2>&1 &
+pid=$!
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    sleep 0.1
+    worker=$(ps -o pid= --ppid $pid 2>/dev/null | head -n 1)
+    [ -z "$worker" ] || kill -9 $worker 2>/dev/null
+done
+wait $pid
+check "crashed cells have rows, or were tried again" 'grep -q "killed by signal 9" "$dir/dying.log" && [ "$(wc -l <"$dir/dying/results.csv")" = 25 ]'
+run dying --jobs 2 --retry
+numbers "$dir/dying/results.csv" | grep -v ",crashed," | sort >"$dir/c"
+check "--retry makes up for them" 'sort "$dir/a" | cmp - "$dir/c"'
+
+# ---- what is no number of jobs
+run bad --jobs 0
+check "--jobs 0 is refused" 'grep -q "found .0., expected a number of processes, 1 to 1024" "$dir/bad.log"'
+OMP_NUM_THREADS=2 "$HEIST" run "$dir/s.ini" --out "$dir/lock" --cache "$dir/one.cache" --jobs 2 >"$dir/first.log" 2>&1 &
+pid=$!
+sleep 0.3
+run lock --jobs 2
+check "a second runner is told who has the folder" 'grep -q "in use by process $pid" "$dir/lock.log"'
+wait $pid
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
