@@ -35,12 +35,14 @@ int figure_has_matrix(const struct report *r, int victim)
 
 static int heat(const struct report *r, const char *what, int victim, const char *folder)
 {
-    enum { CELL = 92, ROW = 34 };
+    enum { ROW = 34, BESIDE = 130 }; /* pixels; BESIDE: room of the colour's scale */
     struct figure g;
     figure_open(&g, r, what, victim);
-    const int left = FIGURE_LETTER * label_longest(g.side_label, g.sides) + 30;
+    const int cell = g.attacks > 10 ? 56 : 92;
+    const int first = FIGURE_LETTER * label_longest(g.attack_label, 1) * 5 / 6 - cell / 2; /* its slanted label reaches to the left */
+    const int beside = FIGURE_LETTER * label_longest(g.side_label, g.sides), left = (beside > first ? beside : first) + 30;
     const int below = 24 + 9 * FIGURE_LETTER * label_longest(g.attack_label, g.attacks) / 16;
-    const int width = left + CELL * g.attacks + 150, height = 40 + ROW * g.sides + below;
+    const int width = left + cell * g.attacks + BESIDE, height = 40 + ROW * g.sides + below;
     fputs("column,row,defense,attack,flagged,clone_acc_last\n", g.data);
     for (int i = 0; i < g.sides; i++)
         for (int a = 0; a < g.attacks; a++) {
@@ -56,7 +58,9 @@ static int heat(const struct report *r, const char *what, int victim, const char
     for (int i = 0; i < g.sides; i++) fprintf(f, "%s\"%s\" %d", i ? ", " : "", g.side_label[i], i + 1);
     fputs(")\nset xtics rotate by 35 right (", f);
     for (int a = 0; a < g.attacks; a++) fprintf(f, "%s\"%s\" %d", a ? ", " : "", g.attack_label[a], a + 1);
-    fprintf(f, ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n", (double)left / width, 1 - 130.0 / width, (double)below / height);
+    fprintf(f, ")\nset lmargin at screen %.4f\nset rmargin at screen %.4f\nset bmargin at screen %.4f\n", (double)left / width, 1 - (double)BESIDE / width, (double)below / height);
+    fprintf(f, "set colorbox user origin screen %.4f, screen %.4f size screen %.4f, screen %.4f\n", 1 - (BESIDE - 20.0) / width, (double)below / height, 22.0 / width,
+            (double)ROW * g.sides / height);
     figure_formats(f, g.name, width, height);
     fprintf(f, "data = '%s.csv'\nplot data using 1:2:(0.5):(0.5):(100*column('clone_acc_last')) with boxxyerror lc palette fs solid 1 noborder, \\\n"
                "  data using 1:2:(sprintf('%%.1f%%s', 100*column('clone_acc_last'), column('flagged') == 1 ? ' (*)' : '')):(column('clone_acc_last') > 0.6 ? 0xffffff : 0) "

@@ -1,0 +1,84 @@
+# budget: mnist / lenet5
+# `heist report` writes this file anew: change a copy, then run gnuplot on it in this folder.
+set encoding utf8
+set datafile separator comma
+set datafile columnheaders
+set border 3 lc rgb '#444444'
+set tics nomirror
+set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'
+set pointintervalbox 0
+set bars 0.6
+data = 'budget.csv'
+set style line 1 lc rgb '#0072B2' dt 1 lw 1.8 pt 7 ps 0.6
+set style line 2 lc rgb '#E69F00' dt 2 lw 1.8 pt 5 ps 0.6
+set style line 3 lc rgb '#009E73' dt 3 lw 1.8 pt 9 ps 0.6
+set style line 4 lc rgb '#D55E00' dt 4 lw 1.8 pt 11 ps 0.6
+set style line 5 lc rgb '#56B4E9' dt 5 lw 1.8 pt 13 ps 0.6
+set style line 6 lc rgb '#CC79A7' dt 1 lw 1.8 pt 15 ps 0.6
+width = 776; height = 388 # pixels
+scale = 2 # of the PNG
+do for [format in 'svg png pdf'] {
+if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }
+if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }
+if (format eq 'pdf') { set terminal pdfcairo size (width/110.)in,(height/110.)in noenhanced font 'Helvetica,8.5' linewidth 0.9 pointscale 0.6 }
+set output 'budget.'.format
+set multiplot
+unset key
+set border 3 lc rgb '#444444'
+set yrange [0:100]
+set ytics 20 nomirror
+set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'
+set ylabel 'clone test accuracy, %'
+set lmargin at screen 0.0928; set rmargin at screen 0.4794; set tmargin at screen 0.8969; set bmargin at screen 0.3041
+set title 'knockoff soft policy=random'
+set xlabel 'queries'
+set logscale x
+set xtics nomirror ('1k' 1000, '5k' 5000)
+plot \
+  data every ::0::1 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#0072B2' notitle, \
+  '' every ::0::1 using 3:(100*column('clone_acc')) with linespoints ls 1 notitle, \
+  data every ::2::3 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#E69F00' notitle, \
+  '' every ::2::3 using 3:(100*column('clone_acc')) with linespoints ls 2 notitle, \
+  data every ::4::5 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#009E73' notitle, \
+  '' every ::4::5 using 3:(100*column('clone_acc')) with linespoints ls 3 notitle, \
+  data every ::6::7 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#D55E00' notitle, \
+  '' every ::6::7 using 3:(100*column('clone_acc')) with linespoints ls 4 notitle, \
+  data every ::8::9 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#56B4E9' notitle, \
+  '' every ::8::9 using 3:(100*column('clone_acc')) with linespoints ls 5 notitle, \
+  data every ::10::11 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#CC79A7' notitle, \
+  '' every ::10::11 using 3:(100*column('clone_acc')) with linespoints ls 6 notitle, \
+  NaN notitle
+set ylabel ''
+set lmargin at screen 0.5928; set rmargin at screen 0.9794; set tmargin at screen 0.8969; set bmargin at screen 0.3041
+set title 'knockoff hard policy=random'
+set xlabel 'queries'
+set logscale x
+set xtics nomirror ('1k' 1000, '5k' 5000)
+plot \
+  data every ::12::13 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#0072B2' notitle, \
+  '' every ::12::13 using 3:(100*column('clone_acc')) with linespoints ls 1 notitle, \
+  data every ::14::15 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#E69F00' notitle, \
+  '' every ::14::15 using 3:(100*column('clone_acc')) with linespoints ls 2 notitle, \
+  data every ::16::17 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#009E73' notitle, \
+  '' every ::16::17 using 3:(100*column('clone_acc')) with linespoints ls 3 notitle, \
+  data every ::18::19 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#D55E00' notitle, \
+  '' every ::18::19 using 3:(100*column('clone_acc')) with linespoints ls 4 notitle, \
+  data every ::20::21 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#56B4E9' notitle, \
+  '' every ::20::21 using 3:(100*column('clone_acc')) with linespoints ls 5 notitle, \
+  data every ::22::23 using 3:(100*(column('clone_acc')-column('ci95'))):(100*(column('clone_acc')+column('ci95'))) with filledcurves fs transparent solid 0.15 noborder lc rgb '#CC79A7' notitle, \
+  '' every ::22::23 using 3:(100*column('clone_acc')) with linespoints ls 6 notitle, \
+  NaN notitle
+unset logscale
+set lmargin at screen 0.01; set rmargin at screen 0.99; set bmargin at screen 0.005; set tmargin at screen 0.1340
+unset title; unset xlabel; unset ylabel; unset tics; unset border; unset grid; unset arrow
+set key center center horizontal Left reverse samplen 4 maxcols 4
+plot [0:1][0:1] \
+  NaN with linespoints ls 1 title 'none', \
+  NaN with linespoints ls 2 title 'ini', \
+  NaN with linespoints ls 3 title 'mad', \
+  NaN with linespoints ls 4 title 'reverse-sigmoid', \
+  NaN with linespoints ls 5 title 'am', \
+  NaN with linespoints ls 6 title 'edm'
+unset multiplot
+unset output
+}
