@@ -12,7 +12,7 @@ passed=0 failed=0
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
     idx) echo "data/gz.c data/idx.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -lz -lm" ;;
-    cifar) echo "data/cifar.c data/entries.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -larchive -lm" ;;
+    cifar) echo "data/cifar.c data/format.c data/entries.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -larchive -lm" ;;
     picture) echo "data/picture.c -lspng -lturbojpeg -lz -lm" ;;
     archive) echo "data/entries.c -larchive -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
