@@ -1,5 +1,6 @@
 #include "experiments/run.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,10 +75,12 @@ out:
 
 static void say_result(const struct cell_result *r)
 {
+    char val[32];
+    snprintf(val, sizeof val, "%.2f", 100 * r->clone_val);
     if (r->status) progress_say("  failed (%s): %s", err_name(r->status), r->error);
     else
-        progress_say("  victim %.2f %%, defended %.2f %%, clone %.2f %% (val %.2f, best %.2f), fidelity %.2f %%, %lld queries", 100 * r->victim_acc,
-                     100 * r->defended_acc, 100 * r->clone_last, 100 * r->clone_val, 100 * r->clone_best, 100 * r->fidelity,
+        progress_say("  victim %.2f %%, defended %.2f %%, clone %.2f %% (val %s, best %.2f), fidelity %.2f %%, %lld queries", 100 * r->victim_acc,
+                     100 * r->defended_acc, 100 * r->clone_last, isfinite(r->clone_val) ? val : "-", 100 * r->clone_best, 100 * r->fidelity,
                      (long long)r->queries_total);
 }
 
@@ -197,6 +200,61 @@ int run_sweep(const struct sweep *s, struct store *store, const struct run_optio
     if (!code) code = o->jobs > 1 ? run_jobs(&p) : run_cells(&p, store);
     table_free(done);
     file_unlock(lock);
+    return code;
+}
+
+/* ---- cell by cell, by another launcher ------------------------------------------------------------------ */
+
+int run_one(const struct sweep *s, struct store *store, const struct run_options *o, const char *key)
+{
+    struct table *done = NULL;
+    int i = 0, code = read_table(&done, o->dir, "results.csv");
+    while (i < s->n && strcmp(s->cell[i].key, key)) i++;
+    if (!code && i == s->n) code = err_set(ERR_OPTION, "--cell: no cell of the sweep has the key '%s' (--dry-run lists them)", key);
+    if (!code && !is_done(done, key, o->retry) && !collect_has(o->dir, key)) code = collect_run(&s->cell[i], store, o->cache, o->dir);
+    table_free(done);
+    return code;
+}
+
+int run_commands(const struct sweep *s, const char *dir, const char *command, FILE *out)
+{
+    struct table *done = NULL;
+    int code = read_table(&done, dir, "results.csv");
+    for (int i = 0; i < s->n && !code; i++)
+        if (!is_done(done, s->cell[i].key, 0) && !collect_has(dir, s->cell[i].key)) fprintf(out, "%s --cell %s\n", command, s->cell[i].key);
+    table_free(done);
+    return code;
+}
+
+static int is_key(const struct dirent *e)
+{
+    return strlen(e->d_name) == CELL_KEY - 1 && strspn(e->d_name, "0123456789abcdef") == CELL_KEY - 1;
+}
+
+int run_collect(const char *dir, int *taken)
+{
+    struct table *done = NULL;
+    struct dirent **entry = NULL;
+    char *cells = mem_print("%s/cells", dir);
+    int lock = -1, n = 0, code = file_exists(dir) ? file_lock(&lock, dir) : err_set(ERR_MISSING, "%s: no such folder", dir);
+    *taken = 0;
+    if (!code) code = read_table(&done, dir, "results.csv");
+    if (!code) code = drop_orphans(dir, done);
+    if (!code) n = scandir(cells, &entry, is_key, alphasort);
+    for (int i = 0; i < n; i++) {
+        struct cell_result r;
+        const char *key = entry[i]->d_name;
+        if (!code && is_done(done, key, 1)) collect_drop(dir, key);
+        else if (!code && collect_has(dir, key)) {
+            code = collect_merge(dir, key, &r);
+            *taken += code == OK;
+        }
+        free(entry[i]);
+    }
+    free(entry);
+    table_free(done);
+    file_unlock(lock);
+    mem_free(cells);
     return code;
 }
 

@@ -19,6 +19,17 @@ struct run_options {
  * recorded stays. */
 int run_sweep(const struct sweep *s, struct store *store, const struct run_options *o, int *computed, int *failed);
 
+/* Runs the one cell of this key into its folder of DIR (experiments/collect.h), unless its rows are there: for launchers that start
+ * each cell by itself. ERR_OPTION: no cell has the key. */
+int run_one(const struct sweep *s, struct store *store, const struct run_options *o, const char *key);
+
+/* A shell command a line, `command` and --cell KEY, for each cell that DIR does not hold. */
+int run_commands(const struct sweep *s, const char *dir, const char *command, FILE *out);
+
+/* Takes the rows of cells that were run by themselves into DIR's tables, in the order of their keys; *taken: how many. Again, it takes
+ * what has come since. Errors as run_sweep. */
+int run_collect(const char *dir, int *taken);
+
 /* Prints the cells, their keys and an estimate of the time to `out`; those that DIR holds are marked done. */
 int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out);
 

@@ -80,6 +80,23 @@ run dying --jobs 2 --retry
 numbers "$dir/dying/results.csv" | grep -v ",crashed," | sort >"$dir/c"
 check "--retry makes up for them" 'sort "$dir/a" | cmp - "$dir/c"'
 
+# ---- cells by another launcher
+run alone --print-commands
+check "--print-commands: a line a cell" '[ "$(grep -c -- "--cell " "$dir/alone.log")" = 24 ]'
+cp "$dir/alone.log" "$dir/commands"
+head -n 9 "$dir/commands" | OMP_NUM_THREADS=1 xargs -P 2 -d '\n' -n 1 sh -c 'eval "$1"' sh >"$dir/alone.out" 2>&1
+"$HEIST" collect "$dir/alone" >"$dir/collect.log" 2>&1
+check "collect takes what is there" 'grep -q ": 9 cells taken" "$dir/collect.log" && [ "$(wc -l <"$dir/alone/results.csv")" = 10 ]'
+run alone --print-commands
+check "and what is left is listed" '[ "$(grep -c -- "--cell " "$dir/alone.log")" = 15 ]'
+OMP_NUM_THREADS=1 xargs -P 2 -d '\n' -n 1 sh -c 'eval "$1"' sh <"$dir/commands" >"$dir/alone.out" 2>&1
+"$HEIST" collect "$dir/alone" >/dev/null 2>&1 && cp "$dir/alone/results.csv" "$dir/once.csv" && "$HEIST" collect "$dir/alone" >"$dir/collect.log" 2>&1
+check "collect again changes nothing" 'grep -q ": 0 cells taken" "$dir/collect.log" && cmp "$dir/once.csv" "$dir/alone/results.csv"'
+numbers "$dir/alone/results.csv" | sort >"$dir/c"
+check "the same rows" 'sort "$dir/a" | cmp - "$dir/c"'
+"$HEIST" run "$dir/s.ini" --out "$dir/alone" --cell nothing >"$dir/nothing.log" 2>&1
+check "an unknown key is refused" 'grep -q "no cell of the sweep has the key .nothing." "$dir/nothing.log"'
+
 # ---- what is no number of jobs
 run bad --jobs 0
 check "--jobs 0 is refused" 'grep -q "found .0., expected a number of processes, 1 to 1024" "$dir/bad.log"'
