@@ -58,10 +58,15 @@ int classes_read(char *keep, char **canonical, int n, const char *text)
 static int overlap(const char *a, const char *b)
 {
     long a0, a1, b0, b1;
-    for (const char *i = a; i && *i;)
-        if ((i = range(i, &a0, &a1)) != NULL)
-            for (const char *j = b; j && *j;)
-                if ((j = range(j, &b0, &b1)) != NULL && a0 <= b1 && b0 <= a1) return 1;
+    for (const char *i = a; *i;) {
+        const char *next = range(i, &a0, &a1);
+        if (!next) return 0;
+        i = next;
+        for (const char *j = b; *j; j = next) {
+            if (!(next = range(j, &b0, &b1))) break;
+            if (a0 <= b1 && b0 <= a1) return 1;
+        }
+    }
     return 0;
 }
 

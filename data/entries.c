@@ -49,7 +49,7 @@ static int list_folder(struct entries *s, int *room, const char *inside)
     char *folder = *inside ? mem_print("%s/%s", s->root, inside) : mem_string(s->root);
     DIR *d = opendir(folder);
     int code = d ? OK : err_set(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: %s", folder, strerror(errno));
-    for (struct dirent *e; !code && (e = readdir(d)) != NULL;) {
+    for (struct dirent *e; d && !code && (e = readdir(d)) != NULL;) {
         if (*e->d_name == '.') continue;
         struct stat st;
         char *path = mem_print("%s%s%s", inside, *inside ? "/" : "", e->d_name), *whole = mem_print("%s/%s", s->root, path);

@@ -155,8 +155,8 @@ static int annotated(struct layout *l, const struct entries *s, int annotations)
     if (code) return code;
     const char *at = (const char *)text, *end = at + size;
     for (int line = 1; at < end && !code; line++, at += n + 1) {
-        n = (size_t)((const char *)memchr(at, '\n', (size_t)(end - at)) - at);
-        if (!memchr(at, '\n', (size_t)(end - at))) n = (size_t)(end - at);
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        n = (size_t)((newline ? newline : end) - at);
         const char *tab = memchr(at, '\t', n), *second = tab ? memchr(tab + 1, '\t', n - (size_t)(tab + 1 - at)) : NULL;
         if (n == 0) continue;
         if (!second) {

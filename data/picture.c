@@ -48,7 +48,7 @@ static int jpeg_header(tjhandle t, struct shape *out, const uint8_t *bytes, size
 static int jpeg(struct shape *shape, uint8_t *pixels, struct shape s, const uint8_t *bytes, size_t size, const char *name)
 {
     tjhandle t = tjInitDecompress();
-    struct shape now;
+    struct shape now = {0};
     int code = t ? jpeg_header(t, &now, bytes, size, name) : err_set(ERR_IO, "%s: libturbojpeg: %s", name, tjGetErrorStr2(NULL));
     if (!code && shape) *shape = now;
     if (!code && pixels) {
@@ -70,7 +70,7 @@ static int png(struct shape *shape, uint8_t *pixels, struct shape s, const uint8
 {
     spng_ctx *p = spng_ctx_new(0);
     struct spng_ihdr head;
-    struct shape now;
+    struct shape now = {0};
     int bad = p ? 0 : SPNG_EMEM, code = OK;
     if (!bad) bad = spng_set_image_limits(p, TRANSFORM_SIDE, TRANSFORM_SIDE);
     if (!bad) bad = spng_set_chunk_limits(p, (size_t)16 << 20, (size_t)64 << 20);
