@@ -1,18 +1,7 @@
 #!/bin/sh
 # heist run --jobs: the same tables as one cell after the other, whatever is killed at whatever moment. HEIST is the binary;
 # KILLS (20) runners are killed.
-passed=0 failed=0
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-ok() { passed=$((passed + 1)); }
-bad() { echo "FAIL: $1"; failed=$((failed + 1)); }
-check() { if eval "$2" >/dev/null 2>&1; then ok; else bad "$1"; fi; }
-
-# The CSV without what is measured in seconds or megabytes; the rows stay where they are.
-numbers() {
-    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version)$/) drop[i] = 1 }
-        { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1"
-}
+. tests/check.sh
 
 cat >"$dir/s.ini" <<'INI'
 [sweep]

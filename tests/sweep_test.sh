@@ -1,18 +1,7 @@
 #!/bin/sh
 # The command line from end to end, on small subsets of real data: resume after kill -9, the same CSV at any thread count,
 # and one clear line for each kind of bad input. HEIST is the binary.
-passed=0 failed=0
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-ok() { passed=$((passed + 1)); }
-bad() { echo "FAIL: $1"; failed=$((failed + 1)); }
-check() { if eval "$2" >/dev/null 2>&1; then ok; else bad "$1"; fi; }
-
-# The CSV without what is measured in seconds or megabytes, rows in the order of their keys.
-numbers() {
-    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version)$/) drop[i] = 1 }
-        { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1" | sort
-}
+. tests/check.sh
 
 cat >"$dir/s.ini" <<'INI'
 [sweep]
@@ -61,8 +50,8 @@ check "report draws again" '[ -s "$dir/whole/report.md" ] && [ -s "$dir/whole/pl
 
 # ---- other thread counts, and killed at any moment: the same numbers
 OMP_NUM_THREADS=1 run one
-numbers "$dir/whole/results.csv" >"$dir/a"
-numbers "$dir/one/results.csv" >"$dir/b"
+numbers "$dir/whole/results.csv" | sort >"$dir/a"
+numbers "$dir/one/results.csv" | sort >"$dir/b"
 check "1 and 2 threads: the same CSV" 'cmp "$dir/a" "$dir/b" && [ -s "$dir/a" ]'
 for pause in 0.2 0.9 1.7 0.4 2.3; do
     "$HEIST" run "$dir/s.ini" --out "$dir/killed" --cache "$dir/killed.cache" >"$dir/killed.log" 2>&1 &
@@ -72,14 +61,14 @@ for pause in 0.2 0.9 1.7 0.4 2.3; do
     wait $pid 2>/dev/null
 done
 run killed
-numbers "$dir/killed/results.csv" >"$dir/b"
+numbers "$dir/killed/results.csv" | sort >"$dir/b"
 check "killed and resumed: the same CSV" 'cmp "$dir/a" "$dir/b"'
 sort "$dir/whole/curve.csv" >"$dir/c"
 sort "$dir/killed/curve.csv" >"$dir/d"
 check "killed and resumed: the same curve.csv" 'cmp "$dir/c" "$dir/d"'
 head -c -20 "$dir/whole/results.csv" >"$dir/torn.csv" && cp "$dir/torn.csv" "$dir/whole/results.csv"
 run whole
-numbers "$dir/whole/results.csv" >"$dir/b"
+numbers "$dir/whole/results.csv" | sort >"$dir/b"
 check "a torn last line: that cell runs again" 'grep -q "1 computed" "$dir/whole.log" && cmp "$dir/a" "$dir/b"'
 
 # ---- an option that is calibrated to what it costs
