@@ -1,6 +1,5 @@
 #include "attacker/recover.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "attacker/nearby.h"
@@ -52,27 +51,6 @@ struct denoiser {
     float *x, *p, *dz; /* [batch][K] */
 };
 
-/* sum_k |y_k - p_k| of y = softmax(z), batch mean, and its gradient. */
-static double loss_sum(const float *z, const float *p, int n, int classes, float *dz)
-{
-    double sum = 0;
-    float y[classes];
-    for (int i = 0; i < n; i++, z += classes, p += classes, dz += classes) {
-        double mean = 0;
-        softmax_rows(z, 1, classes, y);
-        for (int k = 0; k < classes; k++) {
-            const double gap = (double)y[k] - (double)p[k], sign = (gap > 0) - (gap < 0);
-            sum += fabs(gap);
-            mean += sign * (double)y[k];
-        }
-        for (int k = 0; k < classes; k++) {
-            const double gap = (double)y[k] - (double)p[k], sign = (gap > 0) - (gap < 0);
-            dz[k] = (float)((double)y[k] * (sign - mean) / n);
-        }
-    }
-    return sum / n;
-}
-
 static int learn_pairs(void *ctx, const int *index, int n, float *g, double *loss)
 {
     struct denoiser *s = ctx;
@@ -81,7 +59,7 @@ static int learn_pairs(void *ctx, const int *index, int n, float *g, double *los
         memcpy(s->x + (size_t)i * classes, s->pairs->shown + (size_t)index[i] * classes, classes * sizeof *s->x);
         memcpy(s->p + (size_t)i * classes, s->pairs->clean + (size_t)index[i] * classes, classes * sizeof *s->p);
     }
-    *loss = loss_sum(model_forward(s->m, s->tape, s->x, n), s->p, n, s->pairs->classes, s->dz);
+    *loss = loss_posterior_l1(model_forward(s->m, s->tape, s->x, n), s->p, n, s->pairs->classes, 1, s->dz);
     model_backward(s->m, s->tape, s->dz, g, NULL);
     return OK;
 }

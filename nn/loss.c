@@ -95,6 +95,26 @@ double loss_kl_logits(const float *z, const float *s, int n, int classes, float 
     return sum / n;
 }
 
+double loss_posterior_l1(const float *z, const float *q, int n, int classes, float scale, float *dz)
+{
+    double sum = 0;
+    float p[classes];
+    for (int i = 0; i < n; i++, z += classes, q += classes) {
+        double mean = 0;
+        softmax_rows(z, 1, classes, p);
+        for (int k = 0; k < classes; k++) {
+            const double gap = (double)p[k] - (double)q[k], sign = (gap > 0) - (gap < 0);
+            sum += fabs(gap);
+            mean += sign * (double)p[k];
+        }
+        for (int k = 0; dz && k < classes; k++) {
+            const double gap = (double)p[k] - (double)q[k], sign = (gap > 0) - (gap < 0);
+            dz[i * classes + k] = (float)((double)scale * ((double)p[k] * (sign - mean) / n));
+        }
+    }
+    return sum / n;
+}
+
 double loss_entropy(const float *z, int n, int classes, float scale, float *dz)
 {
     double sum = 0;

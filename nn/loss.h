@@ -18,6 +18,9 @@ double loss_l1(const float *z, const float *s, int n, int classes, float scale, 
 /* KL(softmax(s) || softmax(z)), batch mean: InI's `kl` term. s [n][K] constant logits. */
 double loss_kl_logits(const float *z, const float *s, int n, int classes, float scale, float *dz);
 
+/* Mean over rows of sum_k |softmax(z)_k - q_k|: D-DAE's loss. q [n][K] constant. */
+double loss_posterior_l1(const float *z, const float *q, int n, int classes, float scale, float *dz);
+
 /* Entropy of softmax(z), mean over rows. */
 double loss_entropy(const float *z, int n, int classes, float scale, float *dz);
 

@@ -25,6 +25,7 @@ static double loss_of(int which, const float *z, const float *q, const float *s,
     case 1: return loss_kl(z, q, N, K, scale, dz);
     case 2: return loss_l1(z, s, N, K, scale, dz);
     case 3: return loss_kl_logits(z, s, N, K, scale, dz);
+    case 4: return loss_posterior_l1(z, q, N, K, scale, dz);
     default: return loss_entropy(z, N, K, scale, dz);
     }
 }
@@ -39,7 +40,7 @@ static void gradients_of_losses_equal_finite_differences(void)
         q[i] = (float)rng_normal(&r);
     }
     softmax_rows(q, N, K, q);
-    for (int which = 0; which < 5; which++) {
+    for (int which = 0; which < 6; which++) {
         loss_of(which, z, q, s, 3, dz);
         for (int i = 0; i < N * K; i++) {
             const float h = 1e-3f, was = z[i];
@@ -60,6 +61,7 @@ static void losses_have_their_known_values(void)
     CHECK_NEAR(loss_ce(z, &y, 1, 4, 1, NULL), log(4), 1e-6);
     CHECK_NEAR(loss_kl(z, q, 1, 4, 1, NULL), 0, 1e-6);
     CHECK_NEAR(loss_entropy(z, 1, 4, 1, NULL), log(4), 1e-6);
+    CHECK_NEAR(loss_posterior_l1(far, q, 1, 4, 1, NULL), 1.5, 1e-6);
     CHECK_NEAR(loss_ce(far, &y, 1, 4, 1, NULL), 2000, 1e-3);
     CHECK_NEAR(loss_l1(far, z, 1, 4, 1, NULL), 500, 1e-3);
     CHECK_NEAR(loss_kl_logits(z, far, 1, 4, 1, NULL), log(4), 1e-6);
