@@ -11,6 +11,13 @@ static const char *const digits[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8"
 static const char *const clothes[] = {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
                                       "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"};
 
+static const char *const kana[] = {"o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"};
+static const char *const letters[] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L", "M",
+                                      "N", "O", "P", "Q", "R", "S", "T", "U", "V", "W", "X", "Y", "Z"};
+static const char *const balanced[] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "A", "B", "C", "D", "E", "F",
+                                       "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V",
+                                       "W", "X", "Y", "Z", "a", "b", "d", "e", "f", "g", "h", "n", "q", "r", "t"};
+
 static const char *const things[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 static const struct dataset_info catalogue[] = {
@@ -47,6 +54,54 @@ static const struct dataset_info catalogue[] = {
                  {"t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
         .source = {{SOURCE_APT, "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"},
                    {SOURCE_URL, "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", ".gz"}},
+    },
+    {
+        .name = "kmnist",
+        .about = "cursive Japanese characters (Clanuwat et al. 2018)",
+        .format = "idx",
+        .n = {60000, 10000},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 10,
+        .class_name = kana,
+        .mean = {0.1918f},
+        .std = {0.3483f},
+    },
+    {
+        .name = "emnist-digits",
+        .about = "EMNIST: handwritten digits of NIST's writers (Cohen et al. 2017)",
+        .format = "idx",
+        .stem = (const char *const[]){"emnist-digits", "emnist", NULL},
+        .prefix = "emnist-digits-",
+        .transposed = 1,
+        .n = {240000, 40000},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 10,
+        .class_name = digits,
+    },
+    {
+        .name = "emnist-letters",
+        .about = "EMNIST: handwritten letters, capital and small ones in one class (Cohen et al. 2017)",
+        .format = "idx",
+        .stem = (const char *const[]){"emnist-letters", "emnist", NULL},
+        .prefix = "emnist-letters-",
+        .transposed = 1,
+        .first_label = 1,
+        .n = {124800, 20800},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 26,
+        .class_name = letters,
+    },
+    {
+        .name = "emnist-balanced",
+        .about = "EMNIST: handwritten digits and letters, as many of each class (Cohen et al. 2017)",
+        .format = "idx",
+        .stem = (const char *const[]){"emnist-balanced", "emnist", NULL},
+        .prefix = "emnist-balanced-",
+        .transposed = 1,
+        .n = {112800, 18800},
+        .shape = {1, 28, 28, ROWS},
+        .classes = 47,
+        .class_name = balanced,
     },
     {
         .name = "omniglot",
@@ -147,7 +202,7 @@ char *dataset_advice(const struct dataset_info *info)
     if (strcmp(info->format, "images") == 0 || strcmp(info->format, "cifar") == 0)
         return mem_print("put the folder %s, or %s.tar.gz or .zip, into FOLDER and set HEIST_DATA=FOLDER", info->stem ? info->stem[1] : info->name,
                          info->stem ? info->stem[1] : info->name);
-    return mem_print("put %s.gz and %s.gz into FOLDER/%s and set HEIST_DATA=FOLDER",
-                     info->file[0].name ? info->file[0].name : "train-images-idx3-ubyte",
-                     info->file[1].name ? info->file[1].name : "train-labels-idx1-ubyte", info->name);
+    const char *prefix = info->prefix ? info->prefix : "";
+    return mem_print("put %strain-images-idx3-ubyte.gz and %strain-labels-idx1-ubyte.gz into FOLDER/%s and set HEIST_DATA=FOLDER", prefix, prefix,
+                     info->name);
 }

@@ -27,6 +27,9 @@ struct dataset_info {
     const char *name, *about, *format;
     const char *same_as;           /* another entry with the same images, in other files; NULL: none */
     const char *const *stem;       /* names of the folder or archive that holds it, ends with NULL; NULL: its name */
+    const char *prefix;            /* what the names of its files begin with; NULL: nothing */
+    int transposed;                /* 1: its files have the columns of an image where others have the rows */
+    int first_label;               /* the files' label of class 0 */
     int n[2];                      /* images of train and test; test 0: the set has one split; train 0: not known */
     struct shape shape;            /* c = 0: not known, as the files say */
     int classes;                   /* 0: unlabelled, or not known */

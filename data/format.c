@@ -1,5 +1,6 @@
 #include "data/format.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,19 @@ void images_clear(struct images *m)
     mem_free(m->labels);
     mem_free(m->names);
     *m = (struct images){0};
+}
+
+void images_transpose(struct images *m)
+{
+    const size_t side = (size_t)m->shape.h, plane = side * side;
+    assert(m->shape.h == m->shape.w);
+    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * shape_size(m->shape); p < end; p += plane)
+        for (size_t i = 0; i < side; i++)
+            for (size_t j = 0; j < i; j++) {
+                const uint8_t keep = p[i * side + j];
+                p[i * side + j] = p[j * side + i];
+                p[j * side + i] = keep;
+            }
 }
 
 /* The sums are whole numbers, so no order of adding changes them. */

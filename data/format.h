@@ -29,6 +29,9 @@ struct images {
 void images_clear(struct images *m);
 void images_drop(struct images *m);
 
+/* Rows become columns: square images whose files have them the other way round. */
+void images_transpose(struct images *m);
+
 /* mean and std of all pixels. */
 void images_measure(struct images *m);
 

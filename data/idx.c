@@ -115,13 +115,13 @@ static const struct option options[] = {
 };
 
 /* FOLDER/PREFIX-KIND-idxD-ubyte[.gz] in the spellings that are about; mem_free frees; NULL: there is none. */
-static char *find_file(const char *folder, int split, int images)
+static char *find_file(const struct dataset_info *info, const char *folder, int split, int images)
 {
-    static const char *const prefix[2][2] = {{"train", "training"}, {"t10k", "test"}};
+    static const char *const name[2][2] = {{"train", "training"}, {"t10k", "test"}};
     for (int i = 0; i < 16; i++) {
         int dims = images ? 3 + (i >> 3) : 1;
-        char *path = mem_print("%s/%s-%s%cidx%d-ubyte%s", folder, prefix[split][i >> 2 & 1], images ? "images" : "labels",
-                               i & 2 ? '.' : '-', dims, i & 1 ? ".gz" : "");
+        char *path = mem_print("%s/%s%s-%s%cidx%d-ubyte%s", folder, info->prefix ? info->prefix : "", name[split][i >> 2 & 1],
+                               images ? "images" : "labels", i & 2 ? '.' : '-', dims, i & 1 ? ".gz" : "");
         if (file_size(path) >= 0) return path;
         mem_free(path);
     }
@@ -145,12 +145,12 @@ static int find_split(struct found *out, const struct dataset_info *info, int sp
 {
     struct found f = {0};
     for (int i = 0; (f.folder = place_folder(info, i, &f.own)) != NULL; i++) {
-        f.images = find_file(f.folder, split, 1);
+        f.images = find_file(info, f.folder, split, 1);
         if (f.images) break;
         mem_free(f.folder);
     }
     if (!f.folder) return ERR_MISSING;
-    f.labels = find_file(f.folder, split, 0);
+    f.labels = find_file(info, f.folder, split, 0);
     *out = f;
     return OK;
 }
@@ -183,15 +183,16 @@ static int read_images(struct images *out, const struct dataset_info *info, cons
     out->n = x.dim[0];
     out->shape = got;
     out->pixels = x.bytes;
+    if (info->transposed) images_transpose(out);
     return OK;
 }
 
 /* A user's own set has as many classes as the labels of all its splits say, so that train and test agree. */
-static int count_classes(int *classes, const char *folder)
+static int count_classes(int *classes, const struct dataset_info *info, const char *folder)
 {
     int code = OK;
     for (int split = 0; split < 2 && !code; split++) {
-        char *path = find_file(folder, split, 0);
+        char *path = find_file(info, folder, split, 0);
         struct idx x = {0};
         if (path) code = idx_read(&x, path, 1, 1);
         for (size_t i = 0; i < x.size && !code; i++)
@@ -209,18 +210,19 @@ static int read_labels(struct images *out, const struct dataset_info *info, cons
     if (!f->labels && !known) return OK;
     if (!f->labels) return err_set(ERR_MISSING, "%s: the labels that belong to it are missing", f->images);
     int code = idx_read(&x, f->labels, 1, 1);
-    if (!code && !known) code = count_classes(&classes, f->folder);
+    if (!code && !known) code = count_classes(&classes, info, f->folder);
     if (!code && x.dim[0] != out->n)
         code = err_set(ERR_FORMAT, "%s: %d labels, expected %d, as many as images in %s", f->labels, x.dim[0], out->n,
                        f->images);
+    const int first = info->first_label;
     for (size_t i = 0; !code && i < x.size; i++)
-        if (x.bytes[i] >= classes)
-            code = err_set(ERR_FORMAT, "%s: label %zu is %d, expected 0 to %d (%s)", f->labels, i, x.bytes[i], classes - 1,
+        if (x.bytes[i] < first || x.bytes[i] >= first + classes)
+            code = err_set(ERR_FORMAT, "%s: label %zu is %d, expected %d to %d (%s)", f->labels, i, x.bytes[i], first, first + classes - 1,
                            info->name);
     if (!code) {
         out->classes = classes;
         out->labels = mem_new(x.size, sizeof *out->labels);
-        for (size_t i = 0; i < x.size; i++) out->labels[i] = x.bytes[i];
+        for (size_t i = 0; i < x.size; i++) out->labels[i] = x.bytes[i] - first;
     }
     mem_free(x.bytes);
     return code;

@@ -40,16 +40,22 @@ static char *inside(char *folder, const char *name)
     return path;
 }
 
+static const char *stem_of(const struct dataset_info *info, int i)
+{
+    return info->stem ? info->stem[i] : i ? NULL : info->name;
+}
+
 char *place_folder(const struct dataset_info *info, int i, int *own)
 {
-    int given = 0;
+    int given = 0, stems = 0;
     for (char *g; (g = place_given(given)) != NULL; given++) mem_free(g);
-    if (own) *own = i < given;
-    if (i < given) return inside(place_given(i), info->name);
-    i -= given;
+    while (stem_of(info, stems)) stems++;
+    if (own) *own = i < given * stems;
+    if (i < given * stems) return inside(place_given(i / stems), stem_of(info, i % stems));
+    i -= given * stems;
     for (int s = 0; s < DATASET_SOURCES; s++)
         if (info->source[s].kind == SOURCE_APT && i-- == 0) return mem_string(info->source[s].folder);
-    return i == 0 ? inside(place_home(), info->name) : NULL;
+    return i < stems ? inside(place_home(), stem_of(info, i)) : NULL;
 }
 
 static char *with_ending(const char *place, const char *stem, int (*holds)(const char *folder))
@@ -66,14 +72,14 @@ static char *with_ending(const char *place, const char *stem, int (*holds)(const
 
 char *place_stem(const struct dataset_info *info, int (*holds)(const char *folder))
 {
-    const char *const alone[] = {info->name, NULL}, *const *stem = info->stem ? info->stem : alone;
     char *place, *found = NULL;
+    const char *stem;
     for (int i = 0; !found && (place = place_given(i)) != NULL; i++) {
-        for (int k = 0; !found && stem[k]; k++) found = with_ending(place, stem[k], holds);
+        for (int k = 0; !found && (stem = stem_of(info, k)) != NULL; k++) found = with_ending(place, stem, holds);
         mem_free(place);
     }
     place = found ? NULL : place_home();
-    for (int k = 0; place && !found && stem[k]; k++) found = with_ending(place, stem[k], holds);
+    for (int k = 0; place && !found && (stem = stem_of(info, k)) != NULL; k++) found = with_ending(place, stem, holds);
     mem_free(place);
     return found;
 }

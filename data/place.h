@@ -4,7 +4,7 @@
 
 #include "data/catalogue.h"
 
-/* The i-th folder where the files of a set may lie, in the order of the search; mem_free frees. NULL: no more.
+/* The i-th folder where the files of a set may lie, by its stems (catalogue.h), in the order of the search; mem_free frees. NULL: no more.
  * own (may be NULL): 1 where it is the user's own (of HEIST_DATA), which may hold a variant of the set. */
 char *place_folder(const struct dataset_info *info, int i, int *own);
 

@@ -142,6 +142,52 @@ static void knows_other_spellings(void)
     }
 }
 
+/* EMNIST as it is distributed: one folder for all of it, each image's columns where MNIST has its rows, letters from 1. */
+static void emnist_is_turned(void)
+{
+    struct dataset *d = NULL;
+    size_t size;
+    fresh_place("emnist");
+    uint8_t *images = idx_bytes(&size, 3, (const uint32_t[]){52, 28, 28}, 0);
+    write_gz("emnist/emnist/emnist-letters-train-images-idx3-ubyte.gz", images, size);
+    write_gz("emnist/emnist/emnist-digits-train-images-idx3-ubyte.gz", images, size);
+    uint8_t *labels = idx_bytes(&size, 1, (const uint32_t[]){52}, 0);
+    for (int i = 0; i < 52; i++) labels[8 + i] = (uint8_t)(1 + i % 26);
+    write_gz("emnist/emnist/emnist-letters-train-labels-idx1-ubyte.gz", labels, size);
+    write_gz("emnist/emnist/emnist-digits-train-labels-idx1-ubyte.gz", labels, size);
+    if (CHECK_OK(dataset_open(&d, "emnist-letters", "train"))) {
+        CHECK_INT(d->n, 52);
+        CHECK_INT(d->classes, 26);
+        CHECK(d->names && strncmp(d->names, "A\nB\n", 4) == 0);
+        for (int i = 0; i < 52; i++) CHECK_INT(d->labels[i], i % 26);
+        for (int i = 0; i < 52; i += 51)
+            for (int y = 0; y < 28; y++)
+                for (int x = 0; x < 28; x++) CHECK_INT(d->pixels[i * 784 + y * 28 + x], images[16 + i * 784 + x * 28 + y]);
+        dataset_free(d);
+    }
+    CHECK_ERR(dataset_open(&d, "emnist-digits", "train"), ERR_FORMAT, "label 9 is 10, expected 0 to 9 (emnist-digits)");
+    CHECK_ERR(dataset_open(&d, "emnist-letters", "test"), ERR_MISSING, "has no split 'test'");
+    CHECK_ERR(dataset_open(&d, "emnist-balanced", "train"), ERR_MISSING, "put emnist-balanced-train-images-idx3-ubyte.gz and ");
+    labels[8 + 7] = 0;
+    write_gz("emnist/emnist-letters/emnist-letters-train-images-idx3-ubyte.gz", images, 16 + 52 * 784);
+    write_gz("emnist/emnist-letters/emnist-letters-train-labels-idx1-ubyte.gz", labels, size);
+    CHECK_ERR(dataset_open(&d, "emnist-letters", "train"), ERR_FORMAT, "label 7 is 0, expected 1 to 26 (emnist-letters)");
+    mem_free(images);
+    mem_free(labels);
+}
+
+static void kmnist_is_idx(void)
+{
+    struct dataset *d = NULL;
+    fresh_place("kmnist");
+    write_set("kmnist/kmnist", "t10k", 20, 1, 28, 10, 1);
+    if (!CHECK_OK(dataset_open(&d, "kmnist", "test"))) return;
+    CHECK_INT(d->classes, 10);
+    CHECK_NEAR(d->std[0], 0.3483, 1e-6);
+    CHECK(d->pixels[1] == 4 && strstr(d->names, "tsu\n"));
+    dataset_free(d);
+}
+
 static void specs_are_checked(void)
 {
     struct dataset *d = NULL;
@@ -332,8 +378,9 @@ static void catalogue_is_whole(void)
         CHECK(dataset_find(info->name) == info);
         CHECK(info->name && info->about && info->format && (info->paint != NULL) == (info->n[0] == 0));
         for (int f = 0; f < DATASET_FILES && info->file[f].name; f++) CHECK_INT(strlen(info->file[f].sha256), HASH_TEXT - 1);
-        if (info->class_name) CHECK(info->class_name[info->classes - 1] != NULL);
-        if (info->n[0]) CHECK(info->std[0] > 0 || strcmp(info->format, "images") == 0); /* pictures are measured when decoded */
+        for (int c = 1; c < info->shape.c; c++) CHECK((info->std[c] > 0) == (info->std[0] > 0)); /* all, or measured on opening */
+        for (int c = 0; c < info->classes && info->class_name; c++)
+            for (int k = 0; k < c; k++) CHECK(info->class_name[c] && strcmp(info->class_name[c], info->class_name[k]) != 0);
     }
     CHECK(dataset_find("imagenet") == NULL);
 }
@@ -396,6 +443,8 @@ int main(void)
     RUN(installed_sets_are_whole);
     RUN(searches_in_order);
     RUN(knows_other_spellings);
+    RUN(emnist_is_turned);
+    RUN(kmnist_is_idx);
     RUN(specs_are_checked);
     RUN(subsets_are_seeded);
     RUN(batches_are_rows);
