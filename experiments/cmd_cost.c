@@ -87,8 +87,7 @@ static void print_table(const struct table *t, char *const *label)
         "p50_us_128", "p95_us_128", "ratio_128", "train_s", "open_s"};
     static const char *const format[] = {"", "%.2f", "%.1f", "%.0f", "%.0f", "%.1f", "%.1f", "%.0f", "%.0f", "%.2f", "%.0f", "%.0f", "%.2f", "%.1f", "%.1f"};
     struct grid *g = grid_new("lrrrrrrrrrrrrrr");
-    grid_row(g);
-    for (int j = 0; j < 15; j++) grid_put(g, j, head[j]);
+    grid_head(g, head);
     for (int i = 0; i < t->rows; i++) {
         grid_row(g);
         grid_put(g, 0, label[i]);

@@ -124,26 +124,51 @@ double report_against_undefended(const struct report *r, const struct report_cel
 /* Does attack `a` meet victim v at all? (Several victims need not be attacked alike.) */
 int report_attacked(const struct report *r, int victim, int attack);
 
-/* ---- tables (report_grid.c, report_markdown.c, report_text.c) --------------------------- */
+/* ---- tables (report_grid.c, report_tables.c, report_markdown.c, report_latex.c, report_text.c) ------------------------------ */
 
-/* A table of text that prints aligned, as Markdown or plainly. */
+/* What is said of a cell beside its text; each writer has its own signs for it. */
+struct grid_mark {
+    int bold;
+    int bound, leaks; /* an upper bound of the defense; of the attack */
+    int sure;         /* 1 to 3: higher than undefended with p < 0.05, 0.01, 0.001; below 0: lower; 0: no telling */
+};
+
+/* A table of plain text that prints aligned: as it is, as Markdown or as LaTeX. */
 struct grid {
     int columns, rows;
-    char **cell;  /* [rows][columns]; row 0 is the head */
-    int *span;    /* [rows] 1: the row is one text, its first cell */
-    char *align;  /* [columns] 'l' or 'r' */
+    char **cell;            /* [rows][columns]; row 0 is the head */
+    struct grid_mark *mark; /* [rows][columns] */
+    int *span;              /* [rows] 1: the row is one text, its first cell */
+    char *align;            /* [columns] 'l' or 'r' */
     int room;
 };
 
 struct grid *grid_new(const char *align); /* "llrr": its columns; grid_free frees */
 void grid_free(struct grid *g);           /* accepts NULL */
 void grid_row(struct grid *g);
+void grid_head(struct grid *g, const char *const *head);         /* a row of these texts */
 void grid_span(struct grid *g, const char *text);                /* a row that is one text */
 void grid_put(struct grid *g, int column, const char *text);     /* into the last row */
-void grid_markdown(const struct grid *g, FILE *f);               /* cells as they are: md_text escapes */
-void grid_text(const struct grid *g, FILE *f, int width);        /* the first column is clipped so that all fits */
+void grid_mark(struct grid *g, int column, struct grid_mark mark);
+struct grid *grid_turned(const struct grid *g);                  /* rows and columns change places; grid_free frees */
+void grid_markdown(const struct grid *g, FILE *f);
+void grid_latex(const struct grid *g, FILE *f);                  /* a tabular, with the rules of booktabs */
+void grid_text(const struct grid *g, FILE *f, int width);        /* without marks; the first column is clipped so that all fits */
 
-char *md_text(const char *text); /* one line that Markdown shows as it is; mem_free frees */
+/* One line that Markdown, or LaTeX, shows as it is; mem_free frees. */
+char *tex_text(const char *text);
+char *md_text(const char *text);
+
+/* The tables of one victim; grid_free frees. Without rows where there is nothing to say. */
+struct grid *report_costs(const struct report *r, int victim);    /* what each defense costs */
+struct grid *report_matrix(const struct report *r, int victim);   /* clone accuracy: defenses down, attacks across */
+struct grid *report_above(const struct report *r, int victim);    /* clones better than the undefended victim's */
+struct grid *report_clones(const struct report *r, int victim);   /* every clone */
+struct grid *report_failures(const struct report *r, int victim); /* rows without numbers, and why */
+
+/* Is any cell of the victim (-1: of any) an upper bound of a defense; of an attack? */
+void report_bounds(const struct report *r, int victim, int *flagged, int *leaks);
+
 
 void report_markdown(const struct report *r, FILE *f);
 void report_text(const struct report *r, FILE *f, const char *dir);

@@ -10,13 +10,6 @@ static const enum metric clone_metric[] = {METRIC_LAST,  METRIC_VAL,      METRIC
                                            METRIC_RATIO, METRIC_FIDELITY, METRIC_TOTAL};
 enum { CLONE_METRICS = sizeof clone_metric / sizeof *clone_metric };
 
-static void put_head(struct grid *g)
-{
-    static const char *const head[] = {"", "clone last", "val", "best", "of victim", "fidelity", "queries"};
-    grid_row(g);
-    for (int j = 0; j < g->columns; j++) grid_put(g, j, head[j]);
-}
-
 static void put_side(struct grid *g, const struct report *r, const struct report_side *s)
 {
     char a[STAT_TEXT], b[STAT_TEXT], c[STAT_TEXT], d[STAT_TEXT];
@@ -54,8 +47,9 @@ static void put_cell(struct grid *g, const struct report *r, const struct report
 
 static void put_victim(const struct report *r, int victim, FILE *f)
 {
+    static const char *const head[] = {"", "clone last", "val", "best", "of victim", "fidelity", "queries"};
     struct grid *g = grid_new("lrrrrrr");
-    put_head(g);
+    grid_head(g, head);
     for (int i = 0; i < r->sides; i++) {
         const struct report_side *s = &r->side[i];
         if (s->victim != victim) continue;
@@ -70,12 +64,9 @@ static void put_victim(const struct report *r, int victim, FILE *f)
 
 void report_text(const struct report *r, FILE *f, const char *dir)
 {
-    int flagged = 0, leaks = 0;
+    int flagged, leaks;
+    report_bounds(r, -1, &flagged, &leaks);
     for (int v = 0; v < r->victims; v++) put_victim(r, v, f);
-    for (int i = 0; i < r->cells; i++) {
-        flagged |= r->cell[i].flagged;
-        leaks |= r->cell[i].leaks;
-    }
     fputc('\n', f);
     if (flagged) fputs("(*) the defender trained on the attacker's own query pool: an upper bound of the defense\n", f);
     if (leaks) fputs("(†) the attacker queries with the victim's own training set, or is told the clean answers: an upper bound of the attack\n", f);
