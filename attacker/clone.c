@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "attacker/rotation.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "nn/loss.h"
@@ -81,13 +82,18 @@ int clone_new(struct model **out, const struct attack_env *env, const struct dat
 
 int clone_options_read(struct clone_options *out, const struct spec *s)
 {
-    out->val = spec_real(s, "val");
+    *out = (struct clone_options){.val = spec_real(s, "val")};
+    if (spec_find(s, "rotation")) {
+        out->rotation = spec_real(s, "rotation");
+        out->asked_alone = spec_is(s, "unlabelled", "asked");
+    }
     int code = optim_read(&out->optim, s);
     return code ? code : augment_read(&out->augment, spec_string(s, "augment"));
 }
 
 struct training {
     struct model *clone;
+    struct rotation *rotation; /* NULL: the clone is trained itself, else its twin */
     const struct attack_env *env;
     const struct transfer *t;
     int n_train, n_val, *order; /* rows of the transfer set: order[0..n_train) train, the rest is held out */
@@ -115,7 +121,12 @@ static int step(void *ctx, const int *index, int n, float *g, double *loss)
     take_answers(s, n);
     if (s->augment) augment_batch(s->augment, s->clone->input, s->seed, s->given, n, s->x, s->moved);
     s->given += (uint64_t)n;
-    *loss = loss_kl(model_forward(s->clone, s->tape, s->augment ? s->moved : s->x, n), s->q, n, s->t->classes, 1, s->dz);
+    const float *x = s->augment ? s->moved : s->x;
+    if (s->rotation) {
+        *loss = rotation_step(s->rotation, x, s->q, n, g);
+        return OK;
+    }
+    *loss = loss_kl(model_forward(s->clone, s->tape, x, n), s->q, n, s->t->classes, 1, s->dz);
     model_backward(s->clone, s->tape, s->dz, g, NULL);
     return OK;
 }
@@ -138,6 +149,7 @@ static int after_epoch(void *ctx, int epoch, double loss)
 {
     struct training *s = ctx;
     (void)loss;
+    if (s->rotation) rotation_give(s->rotation, s->clone);
     if (s->env->observe) s->env->observe(s->env->observer, s->clone, blackbox_asked(s->env->target), s->epoch + epoch, held_out(s));
     return OK;
 }
@@ -170,6 +182,26 @@ int clone_split(const struct transfer *t, double val, uint64_t seed, int *order)
     return n;
 }
 
+/* The images whose rotations are learned: asked and trained on, or all but the held-out ones. */
+static int open_rotation(struct training *s, const struct clone_options *o, int part)
+{
+    const struct dataset *pool = s->t->pool;
+    assert(pool);
+    int *image = mem_new((size_t)pool->n, sizeof *image), n = 0;
+    if (o->asked_alone)
+        for (; n < s->n_train; n++) image[n] = s->t->index[s->order[n]];
+    else {
+        char *out = mem_new((size_t)pool->n, 1);
+        for (int i = s->n_train; i < s->t->n; i++) out[s->t->index[s->order[i]]] = 1;
+        for (int i = 0; i < pool->n; i++)
+            if (!out[i]) image[n++] = i;
+        mem_free(out);
+    }
+    int code = rotation_new(&s->rotation, s->clone, pool, image, n, o->rotation, o->optim.batch, rng_stream(s->env->seed, "clone/rotation", (uint64_t)part).state);
+    mem_free(image);
+    return code;
+}
+
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o, int epoch, int part)
 {
     assert(clone);
@@ -190,8 +222,11 @@ int clone_train(struct model *clone, const struct attack_env *env, const struct 
         s.seed = rng_stream(env->seed, "clone/augment", (uint64_t)part).state;
         s.moved = mem_new((size_t)batch * t->d, sizeof *s.moved);
     }
-    int code = train_run(&o->optim, &(struct train_task){.model = clone, .n = s.n_train, .seed = rng_stream(env->seed, "clone/order", (uint64_t)part).state,
+    int code = o->rotation > 0 ? open_rotation(&s, o, part) : OK;
+    if (!code)
+        code = train_run(&o->optim, &(struct train_task){.model = s.rotation ? rotation_twin(s.rotation) : clone, .n = s.n_train, .seed = rng_stream(env->seed, "clone/order", (uint64_t)part).state,
                                                          .label = "clone", .step = step, .epoch = after_epoch, .ctx = &s});
+    rotation_free(s.rotation);
     tape_free(s.tape);
     tape_free(s.eval);
     mem_free(s.order);

@@ -37,11 +37,17 @@ struct clone_options {
     struct optim optim;
     struct augment augment;
     double val; /* share of the transfer set that is held out to choose an epoch */
+    double rotation; /* weight of the loss of rotations (attacker/rotation.h), of images of the pool; 0: none */
+    int asked_alone; /* 1: of those that were asked and train the clone; 0: of all but the held-out ones */
 };
 #define CLONE_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP)                                                     \
     OPTIM_OPTIONS(EPOCHS, LR, MOMENTUM, DECAY, SCHEDULE, STEP),                                                       \
     AUGMENT_OPTION("none"),                                                                                           \
     {"val", OPTION_REAL, "0.1", 0, 0.9, 0, "share of the transfer set held out to choose the `val` epoch"}
+/* (optional) For a transfer set of images of a pool. */
+#define ROTATION_OPTIONS(WEIGHT)                                                                                       \
+    {"rotation", OPTION_REAL, WEIGHT, 0, 1e6, 0, "weight of the loss of rotations; 0: knockoff"},                       \
+    {"unlabelled", OPTION_CHOICE, "pool", 0, 0, "pool asked", "images whose rotations are learned: the whole pool | those that were asked"}
 int clone_options_read(struct clone_options *out, const struct spec *s);
 
 /* order [n]: the rows to train on, then those that are held out by this seed; returns how many those are: floor(val n), or
