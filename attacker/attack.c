@@ -57,7 +57,8 @@ void attack_tell(struct attack_env *env, const struct spec *opt, const char *def
 {
     env->defense = NULL;
     env->clean = NULL;
-    if (!spec_find(opt, "knowledge") || spec_is(opt, "knowledge", "none")) return;
+    env->members = spec_find(opt, "knowledge") && spec_is(opt, "knowledge", "members");
+    if (!spec_find(opt, "knowledge") || spec_is(opt, "knowledge", "none") || env->members) return;
     env->defense = spec_is(opt, "knowledge", "family") ? family(defense) : mem_string(defense);
     if (spec_is(opt, "knowledge", "clean")) env->clean = victim;
 }

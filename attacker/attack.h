@@ -22,6 +22,7 @@ struct attack_env {
     /* What an attacker knows beside the answers, as far as its option `knowledge` says (NULL: not). The cell fills it. */
     const char *defense; /* the defense: names ("mad+topk"), or with all options */
     const struct model *clean; /* the victim, for its clean posteriors */
+    int members;               /* 1: it may choose which member of an ensemble answers: the owner grants it to the black box */
 
     /* Told after each epoch of the clone; it measures, and tells the attacker nothing. `epoch` counts from 1 over the
      * whole attack, `val` is the clone's loss on the held-out part of the transfer set (NaN: none held out). */

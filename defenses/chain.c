@@ -178,7 +178,8 @@ static int check_link(const struct defense_link *l, const float *p, const float 
     return code;
 }
 
-int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes)
+/* by NULL: every link answers as it serves. */
+static int answer(struct defense *d, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes)
 {
     const size_t size = (size_t)n * (size_t)classes;
     float *from = mem_new(size, sizeof *from);
@@ -190,9 +191,21 @@ int defense_answer(struct defense *d, const float *x, const float *p, float *q, 
         if (!l->ops->answer) continue;
         memcpy(from, q, size * sizeof *q);
         on_simplex = on_simplex && !l->traits.off_simplex;
-        code = l->ops->answer(l->state, x, from, q, n, classes);
+        code = by && l->ops->answer_by ? l->ops->answer_by(l->state, by, x, from, q, n, classes) : l->ops->answer(l->state, x, from, q, n, classes);
         if (!code) code = check_link(l, from, q, n, classes, on_simplex);
     }
     mem_free(from);
     return code;
+}
+
+int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes)
+{
+    return answer(d, NULL, x, p, q, n, classes);
+}
+
+int defense_answer_by(struct defense *d, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes)
+{
+    for (int i = 0; i < d->n; i++)
+        if (d->link[i].ops->answer_by) return answer(d, by, x, p, q, n, classes);
+    return err_set(ERR_OPTION, "the defense has no members to choose from, expected an ensemble (edm)");
 }

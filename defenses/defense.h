@@ -31,6 +31,13 @@ struct defense_cost {
     size_t params;
 };
 
+/* Who answers in an ensemble, where the caller may say so: member [n] (modulo the members), or the member that the images hashed
+ * [n][c][h][w] would get; the other is NULL. */
+struct defense_choice {
+    const int *member;
+    const float *hashed;
+};
+
 /* What a link promises of each answer q to the posterior p it was given, with these options. The chain holds it to that. */
 struct defense_traits {
     int argmax;      /* the most likely class (of equals the first) stays */
@@ -60,6 +67,8 @@ struct defense_ops {
     /* (optional) Posteriors p [n][K] of images x [n][c][h][w] -> released q [n][K]; q is not p. The same rows in the
      * same order give the same answers however they are split into calls; unless stateful, in any order. */
     int (*answer)(void *state, const float *x, const float *p, float *q, int n, int classes);
+    /* (optional) The same by the members that the caller says: ensembles, for attacks that are oracles. */
+    int (*answer_by)(void *state, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes);
     void (*cost)(const void *state, struct defense_cost *out); /* (optional) adds to *out: the passes of its networks */
     void (*close)(void *state); /* (optional) */
 };
@@ -107,5 +116,8 @@ struct defense_cost defense_cost(const struct defense *d);
 /* p [n][K] -> q [n][K] through every link. ERR_NUMERIC: p is no posterior, or a link released what is no answer (a NaN,
  * a negative number, off the simplex, outside its ball, another argmax) against its traits. */
 int defense_answer(struct defense *d, const float *x, const float *p, float *q, int n, int classes);
+
+/* The same, its ensemble's members chosen by `by`. ERR_OPTION: no link has members. */
+int defense_answer_by(struct defense *d, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes);
 
 #endif

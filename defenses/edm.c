@@ -253,13 +253,18 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
     return OK;
 }
 
-/* Up to HELPER_BATCH images: the hash of all, then each member with the images that are its own. */
-static void answer_batch(struct state *s, const float *x, float *q, int n, int classes)
+/* The members of up to HELPER_BATCH images, into `who`. */
+static void choose(struct state *s, const float *x, int n)
 {
-    const size_t d = shape_size(s->hash->m->input);
     const int m_classes = s->hash->m->classes;
     softmax_rows(helper_forward(s->hash, x, n), n, m_classes, s->p);
     for (int i = 0; i < n; i++) s->who[i] = edm_member(s->p + i * m_classes, m_classes, s->m, s->members);
+}
+
+/* Each member with the images that are its own. */
+static void answer_batch(struct state *s, const float *x, float *q, int n, int classes)
+{
+    const size_t d = shape_size(s->hash->m->input);
     for (int a = 0; a < s->members; a++) {
         int own = 0;
         for (int i = 0; i < n; i++) {
@@ -273,13 +278,23 @@ static void answer_batch(struct state *s, const float *x, float *q, int n, int c
     }
 }
 
-static int answer(void *state, const float *x, const float *y, float *q, int n, int classes)
+static int answer_by(void *state, const struct defense_choice *by, const float *x, const float *y, float *q, int n, int classes)
 {
     struct state *s = state;
     const size_t d = shape_size(s->hash->m->input);
     (void)y;
-    for (int i = 0; i < n; i += HELPER_BATCH) answer_batch(s, x + (size_t)i * d, q + i * classes, n - i < HELPER_BATCH ? n - i : HELPER_BATCH, classes);
+    for (int i = 0; i < n; i += HELPER_BATCH) {
+        const int rows = n - i < HELPER_BATCH ? n - i : HELPER_BATCH;
+        if (!by->member) choose(s, by->hashed + (size_t)i * d, rows);
+        for (int j = 0; j < rows && by->member; j++) s->who[j] = by->member[i + j] % s->members;
+        answer_batch(s, x + (size_t)i * d, q + i * classes, rows, classes);
+    }
     return OK;
+}
+
+static int answer(void *state, const float *x, const float *y, float *q, int n, int classes)
+{
+    return answer_by(state, &(struct defense_choice){.hashed = x}, x, y, q, n, classes);
 }
 
 static void cost(const void *state, struct defense_cost *out)
@@ -294,4 +309,4 @@ const struct defense_ops defense_edm = {.name = "edm", .about = "ensemble of div
     .formula = "q = f_a(x),  a = (m class + floor((M conf - 1) m / (M - 1))) mod N;  f trained with CE + lambda log sum exp cos(f_a, f_b)",
     .paper = "Kariyappa, Prakash, Qureshi, Protecting DNNs from Theft using an Ensemble of Diverse Models, ICLR 2021",
     .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .needs_ood = 1, .replaces = 1,
-    .open = open, .answer = answer, .cost = cost, .close = close};
+    .open = open, .answer = answer, .answer_by = answer_by, .cost = cost, .close = close};

@@ -201,6 +201,7 @@ static int attack(struct run *run, const struct cell *c, struct cell_result *out
                              .clone_model = c->clone_model, .seed = c->attack_seed, .observe = curve_observe, .observer = &out->curve};
     char *chain = defense_text(run->chain);
     attack_tell(&env, &c->attack, chain, run->victim->model);
+    if (env.members) blackbox_grant_members(run->box);
     const double start = clock_s();
     code = ops->run(&out->clone, &env, &c->attack);
     out->attack_s = clock_s() - start;

@@ -158,6 +158,7 @@ static int commit_theft(struct theft *t, const struct attack_ops *ops, const cha
                                       .observe = curve_observe, .observer = &t->curve};
     char *chain = defense_text(t->chain);
     attack_tell(&attack, &t->attack, chain, t->victim);
+    if (attack.members) blackbox_grant_members(t->box);
     code = ops->run(&t->clone, &attack, &t->attack);
     attack_tell_free(&attack);
     mem_free(chain);

@@ -67,7 +67,7 @@ struct report_row {
     int ok;
     int soft;                          /* 1: whole posteriors are released */
     int flagged, leaks;                /* upper bounds: of the defense, which trained on the attacker's pool; of the attack, whose
-                                          pool is the victim's training set or which is told the clean answers */
+                                          pool is the victim's training set, or which is told the clean answers or chooses an ensemble's members */
     double value[METRICS];             /* NaN where there is none */
 };
 

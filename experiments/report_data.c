@@ -158,7 +158,7 @@ static struct report_row make_row(const struct table *t, int i)
     r.ok = strcmp(r.status, "ok") == 0;
     r.flagged = table_number(t, i, "ood_is_pool") == 1;
     r.soft = strcmp(table_get(t, i, "label"), "soft") == 0;
-    r.leaks = table_number(t, i, "pool_is_train") == 1 || strstr(table_get(t, i, "attack"), ":knowledge=clean");
+    r.leaks = table_number(t, i, "pool_is_train") == 1 || strstr(table_get(t, i, "attack"), ":knowledge=clean") || strstr(table_get(t, i, "attack"), ":knowledge=members");
     for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, metric_column[m]);
     return r;
 }

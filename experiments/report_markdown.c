@@ -95,7 +95,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
             "(\\*) The defender trained on the attacker's own query pool: an upper bound of the defense, which no real defender "
             "reaches.\n\n",
             f);
-    if (leaks) fputs("(†) The attacker queries with the victim's own training set, or is told the clean answers: an upper bound of the attack.\n\n", f);
+    if (leaks) fputs("(†) The attacker queries with the victim's own training set, or is told the clean answers or chooses the member of an ensemble that answers: an upper bound of the attack.\n\n", f);
     write_failures(r, victim, f);
     write_figure(r, "training_curves", victim, "Clone accuracy against epochs.", f);
     if (!plot_has(r, "training_curves", victim))

@@ -38,7 +38,13 @@ static inline int spy_answer(void *state, const float *x, const float *p, float 
     s->n += n;
     return OK;
 }
-static const struct defense_ops spy_ops = {.name = "spy", .answer = spy_answer};
+/* An ensemble whose members are one. */
+static inline int spy_answer_by(void *state, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes)
+{
+    CHECK((by->member == NULL) != (by->hashed == NULL));
+    return spy_answer(state, x, p, q, n, classes);
+}
+static const struct defense_ops spy_ops = {.name = "spy", .answer = spy_answer, .answer_by = spy_answer_by};
 
 static inline void set_spy(struct scene *s)
 {
@@ -107,6 +113,7 @@ static inline int attack(struct model **clone, struct scene *s, const char *text
     if (!code) {
         *clone = s->victim; /* what stands here is not the attack's to free */
         attack_tell(&env, &opt, "none", s->victim);
+        if (env.members) blackbox_grant_members(box);
         code = ops->run(clone, &env, &opt);
         attack_tell_free(&env);
         CHECK((*clone == NULL) == (code != OK));

@@ -97,7 +97,7 @@ static void answers_are_the_mean_of_the_copies(void)
         for (int i = 0; i < N; i++) t->index[i] = N - 1 - i;
         CHECK_OK(blackbox_open(&box, s.victim, s.defense, BUDGET));
         s.spy.n = 0;
-        CHECK_OK(average_query(t, box, BUDGET, COPIES, moved ? &moves : NULL, 4));
+        CHECK_OK(average_query(t, box, &(struct averaging){.budget = BUDGET, .copies = COPIES, .moves = moved ? &moves : NULL, .seed = 4}));
         CHECK_INT(s.spy.n, BUDGET);
         CHECK_INT(blackbox_left(box), 0);
         float *p = mem_new((size_t)BUDGET * K, sizeof *p), x[SIDE * SIDE];
@@ -136,7 +136,7 @@ static double error_of(struct scene *s, const char *chain, double epsilon, int n
     CHECK_OK(defense_parse(&d, chain));
     CHECK_OK(defense_open(d, &(struct defense_env){.victim = s->victim, .seed = 9}));
     CHECK_OK(blackbox_open(&box, s->victim, d, (int64_t)images * n));
-    CHECK_OK(average_query(t, box, (int64_t)images * n, n, NULL, 0));
+    CHECK_OK(average_query(t, box, &(struct averaging){.budget = (int64_t)images * n, .copies = n}));
     dataset_batch(s->pool, NULL, 0, images, x);
     model_predict(s->victim, x, images, p);
     double sum = 0;
@@ -171,6 +171,139 @@ static void fresh_noise_falls_as_one_over_sqrt_n(void)
     scene_close(&s);
 }
 
+/* ---- ensembles --------------------------------------------------------------------------------------- */
+
+enum { MEMBERS = 3 };
+
+/* A member that an image's bytes choose, which any move of it may change. */
+static int member_of(const float *x)
+{
+    return (int)(x[SIDE * SIDE / 2] * 255 + x[0] * 255 + 0.5f) % MEMBERS;
+}
+
+/* Member a says class a. */
+static int crowd_answer_by(void *state, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes)
+{
+    (void)state, (void)x, (void)p;
+    memset(q, 0, (size_t)(n * classes) * sizeof *q);
+    for (int i = 0; i < n; i++) q[i * classes + (by->member ? by->member[i] % MEMBERS : member_of(by->hashed + (size_t)i * SIDE * SIDE))] = 1;
+    return OK;
+}
+
+static int crowd_answer(void *state, const float *x, const float *p, float *q, int n, int classes)
+{
+    return crowd_answer_by(state, &(struct defense_choice){.hashed = x}, x, p, q, n, classes);
+}
+static const struct defense_ops crowd_ops = {.name = "crowd", .answer = crowd_answer, .answer_by = crowd_answer_by};
+
+/* What each mode hears of the crowd: with as many copies as members, in turns the mean of all; by the still image one member. */
+static void every_mode_hears_whom_it_says(void)
+{
+    enum { N = 100, COPIES = 2 * MEMBERS };
+    struct scene s;
+    struct augment moves;
+    scene_open(&s, N);
+    s.defense->link[0].ops = &crowd_ops;
+    CHECK_OK(augment_read(&moves, "translate0.3,jitter0.1"));
+    for (int by = AVERAGE_DEFENSE; by <= AVERAGE_STILL; by++)
+        for (int moved = 0; moved < 2; moved++) {
+            struct blackbox *box = NULL;
+            struct transfer *t = transfer_new(N, K, s.pool, 0);
+            float x[SIDE * SIDE];
+            int own = 0, even = 0;
+            for (int i = 0; i < N; i++) t->index[i] = i;
+            CHECK_OK(blackbox_open(&box, s.victim, s.defense, N * COPIES));
+            const struct averaging a = {.budget = N * COPIES, .copies = COPIES, .moves = moved ? &moves : NULL, .by = (enum average_by)by, .seed = 2};
+            if (by != AVERAGE_DEFENSE) CHECK_ERR(average_query(t, box, &a), ERR_OPTION, "expected knowledge=members");
+            CHECK_INT(blackbox_asked(box), 0);
+            blackbox_grant_members(box);
+            CHECK_OK(average_query(t, box, &a));
+            CHECK_INT(blackbox_asked(box), N * COPIES);
+            for (int i = 0; i < N; i++) {
+                const float *q = t->q + i * K;
+                transfer_batch(t, &i, 0, 1, x);
+                own += fabs((double)q[member_of(x)] - 1) < 1e-6;
+                even += fabs((double)q[0] - 1.0 / 3) < 1e-6 && fabs((double)q[1] - 1.0 / 3) < 1e-6 && fabs((double)q[2] - 1.0 / 3) < 1e-6;
+            }
+            CHECK_INT(own == N, by == AVERAGE_STILL || (by == AVERAGE_DEFENSE && !moved));
+            CHECK_INT(even == N, by == AVERAGE_TURNS);
+            CHECK(by != AVERAGE_DEFENSE || !moved || own < N / 2); /* moves meet other members */
+            blackbox_close(box);
+            transfer_free(t);
+        }
+    s.defense->link[0].ops = &spy_ops;
+    scene_close(&s);
+}
+
+/* EDM itself: by the hash of the image it answers as it serves; a member said aloud is one of its own, modulo their number. */
+static void edm_answers_by_whom_it_is_told(void)
+{
+    enum { N = 90 };
+    struct scene s;
+    struct augment none;
+    struct defense *d = NULL;
+    const struct optim o = {.epochs = 2, .batch = 64, .lr = 0.1};
+    scene_open(&s, N);
+    float *x = mem_new(N * s.spy.d, sizeof *x), *other = mem_new(N * s.spy.d, sizeof *other), *p = mem_new(N * K, sizeof *p), *q = mem_new(N * K, sizeof *q);
+    float *served = mem_new(N * K, sizeof *served), *at[MEMBERS];
+    int member[N], who[N];
+    int *labels = (int *)(uintptr_t)s.train->labels;
+    for (int i = 0; i < s.train->n; i++) labels[i] = i % K;
+    dataset_batch(s.pool, NULL, 0, N, x);
+    dataset_batch(s.train, NULL, 0, N, other);
+    CHECK_OK(augment_read(&none, "none"));
+    CHECK_OK(defense_parse(&d, "edm:members=3:hash_data=train"));
+    CHECK_OK(defense_open(d, &(struct defense_env){.victim = s.victim, .train = s.train, .ood = s.pool, .optim = &o, .augment = &none, .seed = 3}));
+    model_predict(s.victim, x, N, p);
+    CHECK_OK(defense_answer(d, x, p, served, N, K));
+    CHECK_OK(defense_answer_by(d, &(struct defense_choice){.hashed = x}, x, p, q, N, K));
+    CHECK(memcmp(q, served, N * K * sizeof *q) == 0);
+    for (int a = 0; a < MEMBERS; a++) {
+        at[a] = mem_new(N * K, sizeof **at);
+        for (int i = 0; i < N; i++) member[i] = a + MEMBERS * (i % 2);
+        CHECK_OK(defense_answer_by(d, &(struct defense_choice){.member = member}, x, p, at[a], N, K));
+    }
+    int used[MEMBERS] = {0}, same = 0;
+    for (int i = 0; i < N; i++) {
+        for (who[i] = 0; who[i] < MEMBERS && memcmp(served + i * K, at[who[i]] + i * K, K * sizeof *q); who[i]++) continue;
+        if (CHECK(who[i] < MEMBERS)) used[who[i]]++;
+    }
+    CHECK((used[0] > 0) + (used[1] > 0) + (used[2] > 0) > 1);
+    CHECK_OK(defense_answer_by(d, &(struct defense_choice){.hashed = other}, x, p, q, N, K)); /* the images x by another's hash */
+    for (int i = 0; i < N; i++) {
+        int found = 0;
+        for (int a = 0; a < MEMBERS; a++) found |= memcmp(q + i * K, at[a] + i * K, K * sizeof *q) == 0;
+        CHECK(found);
+        same += memcmp(q + i * K, served + i * K, K * sizeof *q) == 0;
+    }
+    CHECK(same < N);
+    for (int a = 0; a < MEMBERS; a++) mem_free(at[a]);
+    mem_free(x);
+    mem_free(other);
+    mem_free(p);
+    mem_free(q);
+    mem_free(served);
+    defense_free(d);
+    scene_close(&s);
+}
+
+/* An oracle says so in its options, or is refused; and so is a defense without members. */
+static void an_oracle_says_so(void)
+{
+    struct scene s;
+    struct model *clone;
+    scene_open(&s, 50);
+    CHECK_ERR(attack(&clone, &s, "average:budget=50:epochs=1:mode=ideal-attack", 1, NULL, NULL, NULL), ERR_OPTION, "found knowledge=none, expected knowledge=members");
+    CHECK_OK(attack(&clone, &s, "average:budget=50:epochs=1:preset=ideal-attack", 1, NULL, NULL, NULL));
+    model_free(clone);
+    struct defense *spy = s.defense;
+    CHECK_OK(defense_parse(&s.defense, "none"));
+    CHECK_ERR(attack(&clone, &s, "average:budget=50:epochs=1:preset=ideal-defense", 1, NULL, NULL, NULL), ERR_OPTION, "no members to choose from, expected an ensemble (edm)");
+    defense_free(s.defense);
+    s.defense = spy;
+    scene_close(&s);
+}
+
 int main(void)
 {
     omp_set_num_threads(1);
@@ -178,6 +311,9 @@ int main(void)
     RUN(one_copy_is_knockoff);
     RUN(copies_are_asked_and_charged);
     RUN(answers_are_the_mean_of_the_copies);
+    RUN(every_mode_hears_whom_it_says);
+    RUN(edm_answers_by_whom_it_is_told);
+    RUN(an_oracle_says_so);
     RUN(fresh_noise_falls_as_one_over_sqrt_n);
     return check_done();
 }

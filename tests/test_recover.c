@@ -174,7 +174,11 @@ static void an_attacker_is_told_what_its_option_says(void)
     struct spec plain;
     CHECK_OK(spec_parse(&plain, "knockoff"));
     attack_tell(&env, &plain, chain, s.victim);
-    CHECK(env.defense == NULL && env.clean == NULL);
+    CHECK(env.defense == NULL && env.clean == NULL && !env.members);
+    spec_free(&plain);
+    CHECK_OK(spec_parse(&plain, "average:knowledge=members"));
+    attack_tell(&env, &plain, chain, s.victim);
+    CHECK(env.defense == NULL && env.clean == NULL && env.members);
     spec_free(&plain);
     scene_close(&s);
 }

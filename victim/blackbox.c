@@ -15,6 +15,7 @@ struct blackbox {
     const struct model *victim;
     struct defense *defense;
     int64_t budget;
+    int members; /* 1: the attacker may choose who answers */
     struct ledger ledger;
     uint64_t *seen; /* hashes of the rows asked so far: a table with open addressing; 0 is an empty place */
     size_t places;
@@ -83,7 +84,8 @@ struct ledger blackbox_ledger(const struct blackbox *b)
 
 /* ---- what the attacker sees -------------------------------------------------------------------------- */
 
-int blackbox_query(struct blackbox *b, const float *x, int n, float *q)
+/* by NULL: as the defense serves. */
+static int query(struct blackbox *b, const struct defense_choice *by, const float *x, int n, float *q)
 {
     if (n < 0 || n > blackbox_left(b))
         return err_set(ERR_BUDGET, "budget: %d queries were asked, %lld of %lld are left", n, (long long)blackbox_left(b), (long long)b->budget);
@@ -92,11 +94,27 @@ int blackbox_query(struct blackbox *b, const float *x, int n, float *q)
     const int classes = b->victim->classes;
     float *p = mem_new((size_t)n * (size_t)classes, sizeof *p);
     model_predict(b->victim, x, n, p);
-    int code = defense_answer(b->defense, x, p, q, n, classes);
+    int code = by ? defense_answer_by(b->defense, by, x, p, q, n, classes) : defense_answer(b->defense, x, p, q, n, classes);
     b->ledger.seconds += clock_s() - start;
     if (!code) record(b, x, p, q, n);
     mem_free(p);
     return code;
+}
+
+int blackbox_query(struct blackbox *b, const float *x, int n, float *q)
+{
+    return query(b, NULL, x, n, q);
+}
+
+int blackbox_query_member(struct blackbox *b, const float *x, const int *member, const float *hashed, int n, float *q)
+{
+    if (!b->members) return err_set(ERR_OPTION, "the black box chooses the member that answers, expected knowledge=members");
+    return query(b, &(struct defense_choice){.member = member, .hashed = hashed}, x, n, q);
+}
+
+void blackbox_grant_members(struct blackbox *b)
+{
+    b->members = 1;
 }
 
 int64_t blackbox_left(const struct blackbox *b)

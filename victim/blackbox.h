@@ -12,6 +12,11 @@ struct blackbox;
  * answered and nothing charged. ERR_NUMERIC: the defense released what is no answer. */
 int blackbox_query(struct blackbox *b, const float *x, int n, float *q);
 
+/* The same, but an ensemble's member is the one that the attacker says (member [n], modulo the members) or that the hash of
+ * the images hashed [n][c][h][w] gives; the other is NULL. An oracle: ERR_OPTION, unless the owner granted it (serve.h) and the
+ * defense is an ensemble. */
+int blackbox_query_member(struct blackbox *b, const float *x, const int *member, const float *hashed, int n, float *q);
+
 int64_t blackbox_left(const struct blackbox *b);
 int64_t blackbox_asked(const struct blackbox *b); /* rows charged so far */
 

@@ -18,6 +18,9 @@ struct ledger {
 int blackbox_open(struct blackbox **out, const struct model *victim, struct defense *defense, int64_t budget);
 void blackbox_close(struct blackbox *b); /* accepts NULL */
 
+/* From now on blackbox_query_member answers: for an attack whose option `knowledge` says so. */
+void blackbox_grant_members(struct blackbox *b);
+
 struct ledger blackbox_ledger(const struct blackbox *b);
 
 #endif
