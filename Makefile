@@ -22,7 +22,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 CPPFLAGS += -I. -I$(B) $(addprefix -I,$(BLAS_INC)) -D_GNU_SOURCE
 CFLAGS += -std=c11 -g $(OPT.$(V)) $(WARN) -ffp-contract=off -fopenmp
 LDFLAGS += $(filter -fsanitize=%,$(OPT.$(V))) -fopenmp
-LIBS := -lopenblas -lcsv -linih -lcjson -larchive -lturbojpeg -lspng -lmd -lz -lm
+LIBS := -lopenblas -lcsv -linih -lcjson -larchive -lmatio -lturbojpeg -lspng -lmd -lz -lm
 
 # One binary runs anywhere: the layers' loops are compiled once for each instruction set and chosen at run time.
 LAYERS := $(wildcard nn/layers/*.c)

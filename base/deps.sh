@@ -6,7 +6,7 @@
 #   deps.sh install-fuzz   clang with libFuzzer, for `make fuzz` alone
 set -eu
 
-build="libopenblas-openmp-dev libcsv-dev libinih-dev libcjson-dev libmd-dev zlib1g-dev libarchive-dev libturbojpeg0-dev libspng-dev"
+build="libopenblas-openmp-dev libcsv-dev libinih-dev libcjson-dev libmd-dev zlib1g-dev libarchive-dev libmatio-dev libturbojpeg0-dev libspng-dev"
 run="gnuplot-nox curl ca-certificates dataset-fashion-mnist"
 
 installed() {

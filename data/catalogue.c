@@ -139,6 +139,17 @@ static const struct dataset_info catalogue[] = {
         .std = {0.2673f, 0.2564f, 0.2762f},
     },
     {
+        .name = "svhn",
+        .about = "SVHN: house numbers in photographs, the cropped digits (Netzer et al. 2011)",
+        .format = "mat",
+        .n = {73257, 26032},
+        .shape = {3, 32, 32, ROWS},
+        .classes = 10,
+        .class_name = digits,
+        .mean = {0.4377f, 0.4438f, 0.4728f},
+        .std = {0.1980f, 0.2010f, 0.1970f},
+    },
+    {
         .name = "cifar10-images",
         .about = "CIFAR-10 (Krizhevsky 2009) as JPEG pictures: a lossy copy",
         .format = "images",
@@ -202,6 +213,8 @@ char *dataset_advice(const struct dataset_info *info)
     if (strcmp(info->format, "images") == 0 || strcmp(info->format, "cifar") == 0)
         return mem_print("put the folder %s, or %s.tar.gz or .zip, into FOLDER and set HEIST_DATA=FOLDER", info->stem ? info->stem[1] : info->name,
                          info->stem ? info->stem[1] : info->name);
+    if (strcmp(info->format, "mat") == 0)
+        return mem_print("put train_32x32.mat and test_32x32.mat into FOLDER/%s and set HEIST_DATA=FOLDER", info->name);
     const char *prefix = info->prefix ? info->prefix : "";
     return mem_print("put %strain-images-idx3-ubyte.gz and %strain-labels-idx1-ubyte.gz into FOLDER/%s and set HEIST_DATA=FOLDER", prefix, prefix,
                      info->name);

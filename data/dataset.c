@@ -33,6 +33,16 @@ const struct dataset_format *dataset_format(const struct dataset_info *info)
     return NULL;
 }
 
+int dataset_missing(const struct dataset_info *info, int split)
+{
+    char *advice = dataset_advice(info), *other = dataset_format(info)->where(info, !split);
+    if (other) err_set(ERR_MISSING, "%s: %s has no split '%s'", info->name, other, split ? "test" : "train");
+    else err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
+    mem_free(other);
+    mem_free(advice);
+    return ERR_MISSING;
+}
+
 int dataset_own(struct dataset_info *own, const char *name)
 {
     if (strchr(name, '/') || *name == '.') return 0;

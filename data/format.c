@@ -1,11 +1,11 @@
 #include "data/format.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 
 void images_drop(struct images *m)
@@ -27,15 +27,24 @@ void images_clear(struct images *m)
 
 void images_transpose(struct images *m)
 {
-    const size_t side = (size_t)m->shape.h, plane = side * side;
-    assert(m->shape.h == m->shape.w);
-    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * shape_size(m->shape); p < end; p += plane)
-        for (size_t i = 0; i < side; i++)
-            for (size_t j = 0; j < i; j++) {
-                const uint8_t keep = p[i * side + j];
-                p[i * side + j] = p[j * side + i];
-                p[j * side + i] = keep;
-            }
+    const size_t h = (size_t)m->shape.h, w = (size_t)m->shape.w;
+    uint8_t *plane = mem_new(h, w);
+    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * shape_size(m->shape); p < end; p += h * w) {
+        memcpy(plane, p, h * w);
+        for (size_t i = 0; i < h; i++)
+            for (size_t j = 0; j < w; j++) p[i * w + j] = plane[j * h + i];
+    }
+    mem_free(plane);
+}
+
+int images_fit(const struct images *m, const struct dataset_info *info, int split, int own, const char *path)
+{
+    const struct shape got = m->shape, want = info->shape;
+    if (want.c && (got.c != want.c || got.h != want.h || got.w != want.w))
+        return err_set(ERR_FORMAT, "%s: images of %dx%dx%d, expected %dx%dx%d (%s)", path, got.c, got.h, got.w, want.c, want.h, want.w, info->name);
+    if (!own && info->n[split] && m->n != info->n[split])
+        return err_set(ERR_FORMAT, "%s: %d images, expected %d (%s)", path, m->n, info->n[split], info->name);
+    return OK;
 }
 
 /* The sums are whole numbers, so no order of adding changes them. */

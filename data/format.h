@@ -29,8 +29,14 @@ struct images {
 void images_clear(struct images *m);
 void images_drop(struct images *m);
 
-/* Rows become columns: square images whose files have them the other way round. */
+/* Of images whose files have them column by column, pixels [n][c][w][h], to [n][c][h][w]. */
 void images_transpose(struct images *m);
+
+/* Are they of the shape that the catalogue says, and (own 0: of a source of heist's) as many? ERR_FORMAT. */
+int images_fit(const struct images *m, const struct dataset_info *info, int split, int own, const char *path);
+
+/* The error of a split that is not here, with how to get it: ERR_MISSING. */
+int dataset_missing(const struct dataset_info *info, int split);
 
 /* mean and std of all pixels. */
 void images_measure(struct images *m);

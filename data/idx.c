@@ -170,19 +170,9 @@ static int read_images(struct images *out, const struct dataset_info *info, cons
     int code = idx_read(&x, f->images, 3, 4);
     if (code) return code;
     const int *d = x.dim + x.dims - 2;
-    struct shape got = {x.dims == 4 ? x.dim[1] : 1, d[0], d[1], ROWS}, want = info->shape;
-    if (want.c && (got.c != want.c || got.h != want.h || got.w != want.w))
-        code = err_set(ERR_FORMAT, "%s: images of %dx%dx%d, expected %dx%dx%d (%s)", f->images, got.c, got.h, got.w, want.c,
-                       want.h, want.w, info->name);
-    else if (!f->own && info->n[split] && x.dim[0] != info->n[split])
-        code = err_set(ERR_FORMAT, "%s: %d images, expected %d (%s)", f->images, x.dim[0], info->n[split], info->name);
-    if (code) {
-        mem_free(x.bytes);
-        return code;
-    }
-    out->n = x.dim[0];
-    out->shape = got;
-    out->pixels = x.bytes;
+    *out = (struct images){.n = x.dim[0], .shape = {x.dims == 4 ? x.dim[1] : 1, d[0], d[1], ROWS}, .pixels = x.bytes};
+    code = images_fit(out, info, split, f->own, f->images);
+    if (code) return code;
     if (info->transposed) images_transpose(out);
     return OK;
 }
@@ -228,24 +218,13 @@ static int read_labels(struct images *out, const struct dataset_info *info, cons
     return code;
 }
 
-static int missing(const struct dataset_info *info, int split)
-{
-    char *advice = dataset_advice(info), *other = where(info, !split);
-    int code;
-    if (other) code = err_set(ERR_MISSING, "%s: %s has no split '%s'", info->name, other, split ? "test" : "train");
-    else code = err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
-    mem_free(other);
-    mem_free(advice);
-    return code;
-}
-
 static int idx_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
 {
     (void)t;
     int split = spec_is(spec, "split", "test");
     struct found f = {0};
     struct images m = {0};
-    if (find_split(&f, info, split)) return missing(info, split);
+    if (find_split(&f, info, split)) return dataset_missing(info, split);
     int code = read_images(&m, info, &f, split);
     if (!code) code = read_labels(&m, info, &f);
     if (code) mem_free(m.pixels);

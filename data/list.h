@@ -1,5 +1,6 @@
 /* The data formats: X(idx) is `struct dataset_format idx_format` in data/idx.c. */
 X(idx)
 X(cifar)
+X(mat)
 X(images)
 X(synthetic)

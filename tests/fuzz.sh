@@ -11,15 +11,18 @@ passed=0 failed=0
 
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
-    idx) echo "data/gz.c data/idx.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -lz -lm" ;;
-    cifar) echo "data/cifar.c data/format.c data/entries.c data/place.c data/catalogue.c data/noise.c data/strokes.c data/leaves.c -larchive -lm" ;;
-    picture) echo "data/picture.c -lspng -lturbojpeg -lz -lm" ;;
-    archive) echo "data/entries.c -larchive -lm" ;;
+    idx | cifar | mat | picture | archive) echo "$(ls data/*.c | grep -v supervised) -larchive -lcsv -lmatio -lspng -lturbojpeg -lz -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
     table) echo "experiments/table.c -lcsv -lm" ;;
     spec) echo "-lm" ;;
     esac
 }
+
+# The arrays of a .mat file: flags (class 9: bytes), dimensions, name, data.
+mat_flags='\006\000\000\000\010\000\000\000\011\000\000\000\000\000\000\000\005\000\000\000'
+mat_x="$mat_flags"'\020\000\000\000\001\000\000\000\001\000\000\000\003\000\000\000\001\000\000\000\001\000\001\000X\000\000\000\002\000\003\000abc\000'
+mat_y="$mat_flags"'\010\000\000\000\001\000\000\000\001\000\000\000\001\000\001\000y\000\000\000\002\000\001\000\012\000\000\000'
+mat_both='\016\000\000\000\070\000\000\000'"$mat_x"'\016\000\000\000\060\000\000\000'"$mat_y"
 
 seeds() { # TARGET FOLDER: small valid inputs to begin with
     case $1 in
@@ -29,6 +32,9 @@ seeds() { # TARGET FOLDER: small valid inputs to begin with
         printf '\002\000\000\010\001\000\000\000\003\001\002\003' >"$2/labels"
         { printf '\000'; printf '\000\000\010\003\000\000\000\001\000\000\000\002\000\000\000\002abcd' | gzip -n; } >"$2/gzip" ;;
     cifar) head -c 3073 /dev/zero >"$2/ten" && { printf '\001'; head -c 3073 /dev/zero; } >"$2/hundred" ;;
+    mat) # 1x1x3x1 bytes and a label, as they are; the same to be compressed by the fuzzer
+        { printf '\000'; head -c 124 /dev/zero; printf '\000\001IM%b' "$mat_both"; } >"$2/plain"
+        printf '\001\100%b' "$mat_both" >"$2/packed" ;;
     picture) # 1x1: a grey PNG, and the beginning of a JPEG
         printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\000\000\000\000:~\233U\000\000\000\nIDATx\234cH\000\000\000c\000b\2174\311\300\000\000\000\000IEND\256B`\202' >"$2/png"
         printf '\377\330\377\340\000\020JFIF\000\001\001\000\000\001\000\001\000\000' >"$2/jpeg" ;;
@@ -64,7 +70,7 @@ fuzz() { # TARGET
         -artifact_prefix="$out/fault/$1-" "$corpus" >"$out/$1.log" 2>&1
 }
 
-for target in ${*:-idx picture archive safetensors spec table}; do
+for target in ${*:-idx cifar mat picture archive safetensors spec table}; do
     if fuzz "$target"; then
         passed=$((passed + 1))
         echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log") inputs, no fault"
