@@ -395,8 +395,8 @@ int cell_work(const struct cell *c, struct store *store, double *victim, double 
     if (!code) {
         const struct defense_link *fit = defense_fitter(chain);
         const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
-        double epochs = spec_real(&c->victim, "epochs"), flops = model_flops(m);
-        if (own) spec_number(&epochs, own); /* "victim" is no number: epochs stay */
+        double epochs = spec_real(&c->victim, "epochs"), flops = model_flops(m), number;
+        if (own && spec_number(&number, own) == OK) epochs = number; /* "victim" is none: as the victim's */
         *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
         model_free(m);
         m = NULL;
