@@ -1,6 +1,7 @@
 #include "data/picture.h"
 
 #include <spng.h>
+#include <stdlib.h>
 #include <string.h>
 #include <turbojpeg.h>
 
@@ -89,6 +90,24 @@ static int png(struct shape *shape, uint8_t *pixels, struct shape s, const uint8
     if (bad) code = err_set(ERR_FORMAT, "%s: broken PNG: %s", name, spng_strerror(bad));
     if (p) spng_ctx_free(p);
     return code;
+}
+
+int picture_encode(uint8_t **bytes, size_t *size, const uint8_t *rgb, int h, int w)
+{
+    struct spng_ihdr head = {.width = (uint32_t)w, .height = (uint32_t)h, .bit_depth = 8, .color_type = SPNG_COLOR_TYPE_TRUECOLOR};
+    spng_ctx *p = spng_ctx_new(SPNG_CTX_ENCODER);
+    void *png = NULL;
+    int bad = p ? spng_set_option(p, SPNG_ENCODE_TO_BUFFER, 1) : SPNG_EMEM;
+    if (!bad) bad = spng_set_ihdr(p, &head);
+    if (!bad) bad = spng_encode_image(p, rgb, 3 * (size_t)h * (size_t)w, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    if (!bad) png = spng_get_png_buffer(p, size, &bad); /* malloc's */
+    if (!bad) {
+        *bytes = mem_new(*size, 1);
+        memcpy(*bytes, png, *size);
+    }
+    free(png);
+    if (p) spng_ctx_free(p);
+    return bad ? err_set(ERR_IO, "a picture of %dx%d pixels: %s", h, w, spng_strerror(bad)) : OK;
 }
 
 static int picture(struct shape *shape, uint8_t *pixels, struct shape s, const uint8_t *bytes, size_t size, const char *name)

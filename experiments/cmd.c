@@ -1,5 +1,6 @@
 #include "experiments/cmd.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,6 +76,14 @@ int cmd_parse(struct cmd *c, int argc, char **argv)
     }
     if (!code && c->words < c->least) code = err_set(ERR_OPTION, "something is missing: heist %s", c->usage);
     return code;
+}
+
+int cmd_seed(uint64_t *out, const char *text)
+{
+    double v = 0;
+    if (spec_number(&v, text) || v < 0 || v > 9e15 || v != floor(v)) return err_set(ERR_OPTION, "--seed: found '%s', expected a whole number of 0 or more", text);
+    *out = (uint64_t)v;
+    return OK;
 }
 
 int cmd_exit(const char *verb, int code)

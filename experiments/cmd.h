@@ -3,6 +3,8 @@
 #ifndef HEIST_EXPERIMENTS_CMD_H
 #define HEIST_EXPERIMENTS_CMD_H
 
+#include <stdint.h>
+
 #include "base/spec.h"
 
 int cmd_run(int argc, char **argv);
@@ -15,6 +17,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_data(int argc, char **argv);
+int cmd_peek(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 
@@ -42,6 +45,9 @@ struct cmd {
 
 /* Reads argv[1..argc). 0: go on. 1: --help was printed, exit with 0. ERR_OPTION. */
 int cmd_parse(struct cmd *c, int argc, char **argv);
+
+/* The value of --seed. ERR_OPTION. */
+int cmd_seed(uint64_t *out, const char *text);
 
 /* The exit status of cmd_parse's result other than 0, or of a failure: prints its line. */
 int cmd_exit(const char *verb, int code);

@@ -1,27 +1,17 @@
 /* heist train, heist steal, heist eval: one victim, one attack, one accuracy, with a sweep's options, on checkpoints. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "attacker/attack.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/supervised.h"
 #include "experiments/cmd.h"
 #include "experiments/evaluate.h"
+#include "experiments/theft.h"
 #include "nn/safetensors.h"
-#include "victim/serve.h"
 #include "victim/victim.h"
-
-static int read_seed(uint64_t *out, const char *text)
-{
-    double v = 0;
-    if (spec_number(&v, text) || v < 0 || v > 9e15 || v != floor(v)) return err_set(ERR_OPTION, "--seed: found '%s', expected a whole number of 0 or more", text);
-    *out = (uint64_t)v;
-    return OK;
-}
 
 /* ---- train ---------------------------------------------------------------------------------------- */
 
@@ -53,7 +43,7 @@ int cmd_train(int argc, char **argv)
     int code = cmd_parse(&c, argc, argv);
     if (code) goto out;
     if (!out) code = err_set(ERR_OPTION, "--out must be given: the checkpoint to write");
-    if (!code) code = read_seed(&seed, seed_text);
+    if (!code) code = cmd_seed(&seed, seed_text);
     if (!code) code = spec_resolve(&opt, victim_options, NULL, "victim");
     if (!code) code = defense_parse(&chain, defense);
     if (!code && ood_name && !defense_needs_ood(chain)) code = err_set(ERR_OPTION, "--ood is given, but defense %s uses none", defense);
@@ -75,127 +65,38 @@ out:
 
 /* ---- steal ------------------------------------------------------------------------------------------ */
 
-struct theft {
-    struct model *victim, *clone;
-    struct safetensors *file;
-    struct dataset *train, *test, *pool, *ood;
-    struct defense *chain;
-    struct blackbox *box;
-    struct spec attack;
-    struct curve curve;
-    int *victim_top, *clone_top;
-};
-
-static void theft_free(struct theft *t)
+static void print_theft(const struct theft *t)
 {
-    blackbox_close(t->box);
-    defense_free(t->chain);
-    model_free(t->victim);
-    model_free(t->clone);
-    safetensors_free(t->file);
-    dataset_free(t->train);
-    dataset_free(t->test);
-    dataset_free(t->pool);
-    dataset_free(t->ood);
-    spec_free(&t->attack);
-    curve_free(&t->curve);
-    mem_free(t->victim_top);
-    mem_free(t->clone_top);
-}
-
-static int open_theft(struct theft *t, const char *path, const char *dataset, const char *attack, const char *defense, const char *label,
-                      const char *pool, const char *ood, const struct attack_ops **ops)
-{
-    char what[96], *chain = NULL;
-    int code = spec_parse(&t->attack, attack);
-    if (!code) code = attack_find(ops, t->attack.name);
-    if (code) return code;
-    snprintf(what, sizeof what, "attack %s", (*ops)->name);
-    if ((code = spec_resolve(&t->attack, (*ops)->options, (*ops)->presets, what))) return code;
-    if ((*ops)->needs_pool && !pool) return err_set(ERR_OPTION, "--pool must be given: the data set that %s queries with", (*ops)->name);
-    chain = strcmp(label, "soft") ? mem_print("%s+%s", defense, label) : mem_string(defense);
-    code = defense_parse(&t->chain, chain);
-    mem_free(chain);
-    if (code) return code;
-    if (defense_fitter(t->chain) && !defense_fitter(t->chain)->ops->answer)
-        return err_set(ERR_OPTION, "--defense: '%s' trains the victim: heist train --defense does that, here stands what changes answers", defense_fitter(t->chain)->ops->name);
-    if ((code = checkpoint_read(&t->victim, &t->file, path, NULL))) return code;
-    if (!dataset) dataset = safetensors_meta(t->file, "dataset");
-    if (!dataset) return err_set(ERR_OPTION, "%s does not say its data set, --dataset must be given", path);
-    if ((code = dataset_open(&t->train, dataset, "train")) || (code = dataset_open(&t->test, dataset, "test"))) return code;
-    if ((code = supervised_fits(t->victim, t->test, 1))) return code;
-    if (ood && (code = dataset_open(&t->ood, ood, "train"))) return code;
-    return pool ? dataset_open(&t->pool, pool, "train") : OK;
-}
-
-/* The accuracy of what is released, on an instance of its own where the defense remembers queries. */
-static int defended_accuracy(double *accuracy, const struct theft *t, const struct defense_env *env)
-{
-    struct defense *own = NULL;
-    if (!defense_stateful(t->chain)) return evaluate_released(accuracy, t->victim, t->chain, t->test);
-    char *text = defense_text(t->chain);
-    int code = defense_parse(&own, text);
-    if (!code) code = defense_open(own, env);
-    if (!code) code = evaluate_released(accuracy, t->victim, own, t->test);
-    mem_free(text);
-    defense_free(own);
-    return code;
-}
-
-static int commit_theft(struct theft *t, const struct attack_ops *ops, const char *clone_model, uint64_t seed)
-{
-    struct optim optim = {.batch = 128, .epochs = 10, .lr = 0.1, .momentum = 0.5, .step = 1, .gamma = 1}; /* of helper networks */
-    const struct defense_env env = {.victim = t->victim, .train = t->train, .ood = t->ood, .optim = &optim, .seed = seed, .pool = t->pool};
-    const int n = t->test->n;
-    double defended = 0;
-    int code = defense_open(t->chain, &env);
-    if (!code) code = defended_accuracy(&defended, t, &env);
-    if (!code) code = blackbox_open(&t->box, t->victim, t->chain, spec_int(&t->attack, "budget"));
-    if (code) return code;
-    t->curve.test = t->test;
-    struct attack_env attack = {.target = t->box, .pool = t->pool, .seeds = ops->needs_seeds ? t->train : NULL,
-                                      .clone_model = clone_model ? clone_model : t->victim->arch, .seed = seed,
-                                      .observe = curve_observe, .observer = &t->curve};
-    char *chain = defense_text(t->chain);
-    attack_tell(&attack, &t->attack, chain, t->victim);
-    if (attack.members) blackbox_grant_members(t->box);
-    code = ops->run(&t->clone, &attack, &t->attack);
-    attack_tell_free(&attack);
-    mem_free(chain);
-    if (code) return code;
-    t->victim_top = mem_new((size_t)n, sizeof *t->victim_top);
-    t->clone_top = mem_new((size_t)n, sizeof *t->clone_top);
-    evaluate_classes(t->victim, t->test, t->victim_top);
-    evaluate_classes(t->clone, t->test, t->clone_top);
     const struct ledger l = blackbox_ledger(t->box);
+    const int n = t->test->n;
     printf("victim %.4f, defended %.4f, clone last %.4f val %.4f best %.4f, fidelity %.4f, queries %lld (%lld distinct)\n",
-           evaluate_agreement(t->victim_top, t->test->labels, n), defended, evaluate_agreement(t->clone_top, t->test->labels, n),
+           evaluate_agreement(t->victim_top, t->test->labels, n), t->defended, evaluate_agreement(t->clone_top, t->test->labels, n),
            curve_val(&t->curve), curve_best(&t->curve), evaluate_agreement(t->clone_top, t->victim_top, n), (long long)l.total, (long long)l.distinct);
-    return OK;
 }
 
 int cmd_steal(int argc, char **argv)
 {
-    const char *out = NULL, *attack = "knockoff", *defense = "none", *label = "soft", *pool = NULL, *ood = NULL, *dataset = NULL, *clone_model = NULL, *seed_text = "1";
-    const struct cmd_flag flags[] = {{"--attack", "SPEC", "the attack and its options, as knockoff:budget=10000:epochs=20", &attack, 0, NULL},
-        {"--pool", "SET", "the data set to query with", &pool, 0, NULL},
-        {"--defense", "SPEC", "a defense that changes answers, as mad:epsilon=1 (none)", &defense, 0, NULL},
-        {"--ood", "SET", "outliers, for a defense that trains on them", &ood, 0, NULL},
-        {"--label", "KIND", "what is released: soft, hard or topk:k=3 (soft)", &label, 0, NULL},
-        {"--clone_model", "M", "architecture of the clone (the victim's)", &clone_model, 0, NULL},
-        {"--dataset", "SET", "the victim's data set (as its checkpoint says)", &dataset, 0, NULL},
+    struct theft_options o = {.attack = "knockoff", .defense = "none", .label = "soft"};
+    const char *out = NULL, *seed_text = "1";
+    const struct cmd_flag flags[] = {{"--attack", "SPEC", "the attack and its options, as knockoff:budget=10000:epochs=20", &o.attack, 0, NULL},
+        {"--pool", "SET", "the data set to query with", &o.pool, 0, NULL},
+        {"--defense", "SPEC", "a defense that changes answers, as mad:epsilon=1 (none)", &o.defense, 0, NULL},
+        {"--ood", "SET", "outliers, for a defense that trains on them", &o.ood, 0, NULL},
+        {"--label", "KIND", "what is released: soft, hard or topk:k=3 (soft)", &o.label, 0, NULL},
+        {"--clone_model", "M", "architecture of the clone (the victim's)", &o.clone_model, 0, NULL},
+        {"--dataset", "SET", "the victim's data set (as its checkpoint says)", &o.dataset, 0, NULL},
         {"--seed", "N", "seed of the defense and the attack (1)", &seed_text, 0, NULL},
         {"--out", "FILE", "write the clone's checkpoint", &out, 0, NULL}, CMD_END};
     struct cmd c = {.usage = "steal VICTIM.safetensors [--attack SPEC] [--pool SET] [--out FILE] ...", .about = "Steals one victim and says how much came along.",
                     .flags = flags, .least = 1, .most = 1};
     struct theft t = {0};
-    const struct attack_ops *ops = NULL;
-    uint64_t seed = 0;
     int code = cmd_parse(&c, argc, argv);
     if (code) return cmd_exit("steal", code);
-    code = read_seed(&seed, seed_text);
-    if (!code) code = open_theft(&t, c.word[0], dataset, attack, defense, label, pool, ood, &ops);
-    if (!code) code = commit_theft(&t, ops, clone_model, seed);
+    o.victim = c.word[0];
+    code = cmd_seed(&o.seed, seed_text);
+    if (!code) code = theft_open(&t, &o);
+    if (!code) code = theft_commit(&t, &o);
+    if (!code) print_theft(&t);
     if (!code && out) {
         char *text = spec_text(&t.attack);
         code = checkpoint_write(out, t.clone, 3, (const char *[]){"dataset", "attack", "seed"}, (const char *[]){t.train->name, text, seed_text});

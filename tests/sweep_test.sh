@@ -168,7 +168,7 @@ check "and writes the clone" '"$HEIST" eval "$dir/c.safetensors" --dataset mnist
 "$HEIST" show model resnet8 >"$dir/graph" 2>&1 # a connection leaves layer 3, passes the block by and ends in the sum
 check "show model draws connections" '[ "$(sed -n 8,14p "$dir/graph" | cut -c 7 | tr -d "\n")" = "$(printf ".+||||\047")" ] && grep -q "add .*  < 3$" "$dir/graph"'
 check "list models counts" '"$HEIST" list models | grep -q "resnet18 *11.17M *455.80M *11.17M *555.42M"'
-for verb in run report cost train steal eval list show data doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
+for verb in run report cost train steal eval list show data peek doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
 check "doctor finds nothing wrong" '"$HEIST" doctor'
 check "bench prints JSON" '"$HEIST" bench --task infer --runs 3 --json | grep -q "\"ms\":"'
 

@@ -80,9 +80,46 @@ static void the_ledger_measures_what_a_defense_does(void)
     scene_free(&s);
 }
 
+struct seen {
+    int calls, n;
+    float x[300 * SIDE * SIDE];
+};
+
+static void see(void *ctx, const float *x, int n)
+{
+    struct seen *s = ctx;
+    memcpy(s->x + s->n * SIDE * SIDE, x, (size_t)(n * SIDE * SIDE) * sizeof *x);
+    s->n += n;
+    s->calls++;
+}
+
+/* A tap sees what is answered, in order, and not what is refused. */
+static void a_tap_sees_every_query(void)
+{
+    static struct seen seen;
+    struct scene s = scene_new("none", 300);
+    struct blackbox *b = NULL;
+    float q[300 * K];
+    CHECK_OK(blackbox_open(&b, s.victim, s.defense, 250));
+    blackbox_tap(b, see, &seen);
+    CHECK_OK(blackbox_query(b, s.x, 200, q));
+    CHECK_INT(blackbox_query(b, s.x, 51, q), ERR_BUDGET);
+    CHECK_OK(blackbox_query(b, s.x, 0, q));
+    CHECK_OK(blackbox_query(b, s.x + 200 * SIDE * SIDE, 40, q));
+    CHECK_INT(seen.calls, 2);
+    CHECK_INT(seen.n, 240);
+    CHECK(memcmp(seen.x, s.x, (size_t)(240 * SIDE * SIDE) * sizeof *s.x) == 0);
+    blackbox_tap(b, NULL, NULL);
+    CHECK_OK(blackbox_query(b, s.x, 10, q));
+    CHECK_INT(seen.n, 240);
+    blackbox_close(b);
+    scene_free(&s);
+}
+
 int main(void)
 {
     RUN(the_box_counts_and_stops);
     RUN(the_ledger_measures_what_a_defense_does);
+    RUN(a_tap_sees_every_query);
     return check_done();
 }

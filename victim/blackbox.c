@@ -19,6 +19,8 @@ struct blackbox {
     struct ledger ledger;
     uint64_t *seen; /* hashes of the rows asked so far: a table with open addressing; 0 is an empty place */
     size_t places;
+    void (*tap)(void *ctx, const float *x, int n);
+    void *tap_ctx;
 };
 
 int blackbox_open(struct blackbox **out, const struct model *victim, struct defense *defense, int64_t budget)
@@ -82,6 +84,12 @@ struct ledger blackbox_ledger(const struct blackbox *b)
     return b->ledger;
 }
 
+void blackbox_tap(struct blackbox *b, void (*tap)(void *ctx, const float *x, int n), void *ctx)
+{
+    b->tap = tap;
+    b->tap_ctx = ctx;
+}
+
 /* ---- what the attacker sees -------------------------------------------------------------------------- */
 
 /* by NULL: as the defense serves. */
@@ -97,6 +105,7 @@ static int query(struct blackbox *b, const struct defense_choice *by, const floa
     int code = by ? defense_answer_by(b->defense, by, x, p, q, n, classes) : defense_answer(b->defense, x, p, q, n, classes);
     b->ledger.seconds += clock_s() - start;
     if (!code) record(b, x, p, q, n);
+    if (!code && b->tap) b->tap(b->tap_ctx, x, n);
     mem_free(p);
     return code;
 }

@@ -23,4 +23,7 @@ void blackbox_grant_members(struct blackbox *b);
 
 struct ledger blackbox_ledger(const struct blackbox *b);
 
+/* Shows every charged call's images x [n][c][h][w] to `tap` (NULL: to none), in order; it only looks. */
+void blackbox_tap(struct blackbox *b, void (*tap)(void *ctx, const float *x, int n), void *ctx);
+
 #endif
