@@ -26,6 +26,7 @@ int report_write(const char *dir, FILE *print)
     char *plots = mem_print("%s/plots", dir);
     int code = report_load(&r, dir);
     if (!code) code = write_markdown(r, dir);
+    if (!code) code = report_latex(r, dir);
     if (!code && print) report_text(r, print, dir);
     if (!code && print) fflush(print);
     if (!code) code = report_plots(r, plots);

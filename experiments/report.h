@@ -7,7 +7,7 @@
 
 #include "experiments/table.h"
 
-/* Writes DIR/report.md and DIR/plots/NAME.{csv,gp,svg,png,pdf}, prints the main table to `print` (may be NULL; at most 120
+/* Writes DIR/report.md, DIR/report.tex with DIR/tables/NAME.tex, and DIR/plots/NAME.{csv,gp,svg,png,pdf}, prints the main table to `print` (may be NULL; at most 120
  * columns). ERR_MISSING: no results.csv, or no rows in it; ERR_FORMAT; ERR_IO. Where gnuplot is not installed the
  * tables and the plots' .csv and .gp are there all the same, and one line on stderr names the package. */
 int report_write(const char *dir, FILE *print);
@@ -171,12 +171,19 @@ void report_bounds(const struct report *r, int victim, int *flagged, int *leaks)
 
 
 void report_markdown(const struct report *r, FILE *f);
+
+/* Writes DIR/tables/NAME.tex, each a tabular for a paper's \input, and DIR/report.tex, which sets them and the figures. ERR_IO. */
+int report_latex(const struct report *r, const char *dir);
 void report_text(const struct report *r, FILE *f, const char *dir);
 
 /* ---- figures (report_plots.c, report_gnuplot.c) ----------------------------------------- */
 
 /* "clone_accuracy", or with several victims "clone_accuracy-mnist-lenet5"; mem_free frees. */
 char *plot_name(const struct report *r, const char *what, int victim);
+
+/* The figures that there are, in the order of a report: "clone_accuracy", ...; NULL behind the last. What each shows, a sentence. */
+const char *plot_at(int i);
+const char *plot_caption(const char *what);
 
 /* Is there anything to draw in it? */
 int plot_has(const struct report *r, const char *what, int victim);

@@ -32,11 +32,13 @@ void figure_formats(FILE *f, const char *name, int width, int height)
     fprintf(
         f,
         "width = %d; height = %d # pixels\nscale = %.4g # of the PNG\n"
+        "inch = width > 7*134 ? (width < 7*188 ? width/7. : 188.) : 134. # pixels: 7 inches, a page of two columns, at the most, and 7 to 5 points a letter\n"
         "do for [format in 'svg png pdf'] {\n"
-        "if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }\n"
+        "if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13'; small = ',10' }\n"
         "if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' "
-        "fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }\n"
-        "if (format eq 'pdf') { set terminal pdfcairo size (width/110.)in,(height/110.)in noenhanced font 'Helvetica,8.5' linewidth 0.9 pointscale 0.6 }\n"
+        "fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale; small = ',8' }\n"
+        "if (format eq 'pdf') { set terminal pdfcairo size (width/inch)in,(height/inch)in noenhanced font sprintf('Helvetica,%%.2f', 7*134/inch) fontscale 0.85 "
+        "linewidth 0.8*134/inch pointscale 0.5*134/inch; small = sprintf(',%%.2f', 5.6*134/inch) }\n"
         "set output '%s.'.format\n",
         width, height, 2.0 * longer > PNG_PIXELS ? (double)PNG_PIXELS / longer : 2.0, name);
 }

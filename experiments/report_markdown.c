@@ -64,9 +64,10 @@ static void write_failures(const struct report *r, int victim, FILE *f)
 
 /* ---- figures and the whole -------------------------------------------------------------- */
 
-static void write_figure(const struct report *r, const char *what, int victim, const char *caption, FILE *f)
+static void write_figure(const struct report *r, const char *what, int victim, FILE *f)
 {
     if (!plot_has(r, what, victim)) return;
+    const char *caption = plot_caption(what);
     char *name = plot_name(r, what, victim);
     fprintf(f, "![%s](plots/%s.svg)\n\n%s Files: [PDF](plots/%s.pdf), [PNG](plots/%s.png), [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n",
             caption, name, caption, name, name, name, name);
@@ -80,15 +81,15 @@ static void write_victim(const struct report *r, int victim, FILE *f)
     char *name = md_text(r->victim[victim]);
     fprintf(f, "## %s\n\n", name);
     mem_free(name);
-    write_figure(r, "clone_accuracy", victim, "Clone accuracy for each defense and attack.", f);
+    write_figure(r, "clone_accuracy", victim, f);
     write_matrix(r, victim, f);
-    write_figure(r, "attack_defense", victim, "Clone accuracy, %, for each defense and attack.", f);
+    write_figure(r, "attack_defense", victim, f);
     write_above(r, victim, f);
     write_costs(r, victim, f);
-    write_figure(r, "ood_pool", victim, "Clone accuracy, %, for each OOD set and pool.", f);
-    write_figure(r, "ood_distance", victim, "Clone accuracy against how well OOD set and pool are told apart.", f);
-    write_figure(r, "budget", victim, "Clone accuracy against the budget.", f);
-    write_figure(r, "tradeoff", victim, "Clone accuracy against defended accuracy.", f);
+    write_figure(r, "ood_pool", victim, f);
+    write_figure(r, "ood_distance", victim, f);
+    write_figure(r, "budget", victim, f);
+    write_figure(r, "tradeoff", victim, f);
     write_clones(r, victim, f);
     if (flagged)
         fputs(
@@ -97,7 +98,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
             f);
     if (leaks) fputs("(†) The attacker queries with the victim's own training set, or is told the clean answers or chooses the member of an ensemble that answers: an upper bound of the attack.\n\n", f);
     write_failures(r, victim, f);
-    write_figure(r, "training_curves", victim, "Clone accuracy against epochs.", f);
+    write_figure(r, "training_curves", victim, f);
     if (!plot_has(r, "training_curves", victim))
         fputs("No training curves: curve.csv holds no rows for this victim.\n\n", f);
 }

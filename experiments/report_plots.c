@@ -42,16 +42,35 @@ static int draw(const struct report *r, const char *what, int victim, const char
     return code;
 }
 
+static const struct {
+    const char *name, *caption;
+    int (*write)(const struct report *, int victim, const char *folder);
+} figures[] = {{"clone_accuracy", "Clone accuracy for each defense and attack.", figure_bars},
+               {"attack_defense", "Clone accuracy, %, for each defense and attack.", figure_matrix},
+               {"ood_pool", "Clone accuracy, %, for each OOD set and pool.", figure_heat},
+               {"ood_distance", "Clone accuracy against how well OOD set and pool are told apart.", figure_distance},
+               {"budget", "Clone accuracy against the budget.", figure_budget},
+               {"tradeoff", "Clone accuracy against defended accuracy.", figure_trade},
+               {"training_curves", "Clone accuracy against epochs.", figure_curves}};
+enum { FIGURES = sizeof figures / sizeof *figures };
+
+const char *plot_at(int i)
+{
+    return i < FIGURES ? figures[i].name : NULL;
+}
+
+const char *plot_caption(const char *what)
+{
+    int i = 0;
+    while (strcmp(figures[i].name, what)) i++;
+    return figures[i].caption;
+}
+
 int report_plots(const struct report *r, const char *folder)
 {
-    static const struct {
-        const char *name;
-        int (*write)(const struct report *, int victim, const char *folder);
-    } figures[] = {{"clone_accuracy", figure_bars}, {"training_curves", figure_curves}, {"tradeoff", figure_trade}, {"attack_defense", figure_matrix}, {"budget", figure_budget},
-                 {"ood_pool", figure_heat}, {"ood_distance", figure_distance}};
     int code = file_folder(folder), there = 1; /* there: gnuplot is */
     for (int v = 0; v < r->victims && !code; v++)
-        for (size_t i = 0; i < sizeof figures / sizeof *figures && !code; i++) {
+        for (int i = 0; i < FIGURES && !code; i++) {
             if (!plot_has(r, figures[i].name, v)) continue;
             code = figures[i].write(r, v, folder);
             if (code || !there) continue;

@@ -68,6 +68,7 @@ static void trade_plot(const struct figure *g)
     static const double size[] = {1.4, 0.9, 2}; /* as in the script: further attacks have the same marks in other sizes */
     FILE *f = g->script;
     fputs("unit = format eq 'svg' ? 0.7 : 1 # marks of one size in both\n"
+          "set title 'right and down is better for the defender' font small textcolor rgb '#666666'\n"
           "plot \\\n"
           "  x with lines lc rgb '#999999' dt 2 lw 1 title 'clone as good as the victim', \\\n"
           "  data using (acc('defended_acc')):(acc('clone_acc_last')):(acc('defended_ci95')):(acc('clone_ci95')) "
@@ -76,9 +77,9 @@ static void trade_plot(const struct figure *g)
           "(hue('defense_number')) "
           "with points ps variable pt variable lc rgb variable lw 1.6 notitle, \\\n"
           "  data using (side(1)):(acc('clone_acc_last')):(number('defense_number')) "
-          "with labels font ',9' left offset 0.6,0.35 notitle, \\\n"
+          "with labels font small left offset 0.6,0.35 notitle, \\\n"
           "  data using (side(0)):(acc('clone_acc_last')):(number('defense_number')) "
-          "with labels font ',9' right offset -0.6,0.35 notitle, \\\n",
+          "with labels font small right offset -0.6,0.35 notitle, \\\n",
           f);
     for (int a = 0; a < g->attacks; a++)
         fprintf(f, "  keyentry with points pt %d ps %g*unit lc rgb 'black' title '%s', \\\n", figure_mark[a % FIGURE_MARKS],
@@ -126,7 +127,6 @@ int figure_trade(const struct report *r, int victim, const char *folder)
         "array SIZE[3] = [1.4, 0.9, 2.0]\n"
         "size(name) = unit*SIZE[int((column(name)-1)/|FULL|)%%3+1]\n"
         "set xlabel 'defended accuracy, %% (what users get)'\nset ylabel 'clone test accuracy, %%'\n"
-        "set title 'right and down is better for the defender' font ',10' textcolor rgb '#666666'\n"
         "set xrange [%g:%g]\nset yrange [0:100]\nset ytics 20\nset grid xtics ytics lt 1 lw 0.5 lc rgb '#dddddd'\n"
         "set rmargin at screen %.4f\nset key at screen %.4f, 0.95 left top horizontal Left reverse samplen 1.2 maxcols 1\n",
         low, high, (PLOT - 14.0) / width, (PLOT + 4.0) / width); /* vertical, gnuplot may break it into columns */

@@ -50,8 +50,10 @@ static void remove_all(const char *pattern)
 static void clear(void)
 {
     remove_all("plots/*");
+    remove_all("tables/*");
     remove_all("*.csv");
     remove_all("*.md");
+    remove_all("*.tex");
 }
 
 static void has(const char *text, const char *part, int line)
@@ -489,6 +491,56 @@ static void hostile_names(void)
     mem_free(rows);
 }
 
+static void latex_tables(void)
+{
+    put_sample();
+    free(printed(0));
+    char *table = get("tables/clone_accuracy.tex"), *paper = get("report.tex");
+    HAS(table, "\\begin{tabular}{@{}lrrrr@{}}\n\\toprule\ndefense ");
+    HAS(table, " & 92.00 $\\pm$ 2.48, knockoff soft ");
+    HAS(table, " & \\textbf{72.00 $\\pm$ 2.48}$^{***}$ & \\textbf{62.00 $\\pm$ 2.48}$^{***}$ \\\\\n");
+    HAS(table, "ini ood=fashion-mnist\\,\\ddag{} & ");
+    HAS(table, "\\bottomrule\n\\end{tabular}\n");
+    HAS(paper, "\\input{tables/clone_accuracy}");
+    HAS(paper, "\\input{tables/costs}");
+    HAS(paper, "\\IfFileExists{plots/tradeoff.pdf}");
+    HAS(paper, "\\ddag{}: the defender trained on the attacker's own query pool");
+    CHECK(!strstr(paper, "\\dag{}: the attacker"));
+    mem_free(paper);
+    mem_free(table);
+}
+
+static void latex_text(void)
+{
+    static const char *const pair[][2] = {{"a_b{c}$d&e#f%g", "a\\_b\\{c\\}\\$d\\&e\\#f\\%g"},
+                                          {"\\input{/etc/passwd}", "\\textbackslash{}input\\{/etc/passwd\\}"},
+                                          {"1.5 ± 0.1", "1.5 $\\pm$ 0.1"},
+                                          {"é ☃\t~^", "é ? \\textasciitilde{}\\textasciicircum{}"},
+                                          {"\xff\xc3", "??"}};
+    for (size_t i = 0; i < sizeof pair / sizeof *pair; i++) {
+        char *text = tex_text(pair[i][0]);
+        if (strcmp(text, pair[i][1])) printf("%s:%d: '%s', expected '%s'\n", __FILE__, __LINE__, text, pair[i][1]), check_bad++;
+        mem_free(text);
+    }
+}
+
+static void turned_grids(void)
+{
+    struct grid *g = grid_new("lrr");
+    grid_head(g, (const char *const[]){"d", "x", "y"});
+    grid_row(g);
+    grid_put(g, 0, "none");
+    grid_put(g, 2, "7");
+    grid_mark(g, 2, (struct grid_mark){.bold = 1, .sure = 2});
+    struct grid *t = grid_turned(g);
+    CHECK_INT(t->rows, 3);
+    CHECK_INT(t->columns, 2);
+    CHECK(strcmp(t->cell[1], "none") == 0 && strcmp(t->cell[4], "y") == 0 && strcmp(t->cell[5], "7") == 0);
+    CHECK(t->mark[5].bold && t->mark[5].sure == 2 && !t->mark[4].bold);
+    grid_free(t);
+    grid_free(g);
+}
+
 static void several_victims(void)
 {
     clear();
@@ -575,14 +627,18 @@ int main(void)
     RUN(same_files_same_bytes);
     RUN(scripts_run_alone);
     RUN(hostile_names);
+    RUN(latex_tables);
+    RUN(latex_text);
+    RUN(turned_grids);
     RUN(several_victims);
     RUN(other_columns_and_torn_lines);
     RUN(nothing_to_report);
     RUN(without_gnuplot_the_tables_stand);
     clear();
-    remove_all("plots");
-    char *plots = mem_print("%s/plots", dir);
+        char *plots = mem_print("%s/plots", dir), *tables = mem_print("%s/tables", dir);
     rmdir(plots);
+    rmdir(tables);
+    mem_free(tables);
     mem_free(plots);
     rmdir(dir);
     rmdir(root);
