@@ -127,18 +127,18 @@ int figure_budget(const struct report *r, int victim, const char *folder)
     int panels = 0, at = 0, line = 0;
     fputs("attack,defense,budget,seeds,clone_acc,ci95\n", g.data);
     for (int a = 0; a < g.attacks; a++) panels += f.budgets[a] > 1;
-    const struct panels l = panels_lay_out(&g, panels);
+    const struct panels l = panels_lay_out(g.side_label, g.sides, panels);
     fprintf(g.script, "data = '%s.csv'\n", g.name);
-    panels_styles(&g);
+    panels_styles(g.script, g.sides);
     figure_formats(g.script, g.name, l.width, l.height);
-    panels_begin(&g);
+    panels_begin(g.script);
     for (int a = 0; a < g.attacks; a++)
         if (f.budgets[a] > 1) {
-            panels_place(&g, &l, at++);
+            panels_place(g.script, &l, at++);
             line = one_panel(&g, &f, a, line);
         }
     fputs("unset logscale\n", g.script);
-    panels_legend(&g, &l);
+    panels_legend(g.script, &l, g.side_label, g.sides);
     fputs("unset multiplot\n", g.script);
     figure_formats_end(g.script);
     families_free(&f, g.attacks);

@@ -133,17 +133,17 @@ int figure_curves(const struct report *r, int victim, const char *folder)
         for (int i = 0; i < g.sides; i++) line = curve_data(&g, i, a, &panel[a], line);
         panels += panel[a].curves > 0;
     }
-    const struct panels l = panels_lay_out(&g, panels);
+    const struct panels l = panels_lay_out(g.side_label, g.sides, panels);
     fprintf(g.script, "data = '%s.csv'\n", g.name);
-    panels_styles(&g);
+    panels_styles(g.script, g.sides);
     figure_formats(g.script, g.name, l.width, l.height);
-    panels_begin(&g);
+    panels_begin(g.script);
     for (int a = 0; a < g.attacks; a++)
         if (panel[a].curves) {
-            panels_place(&g, &l, at++);
+            panels_place(g.script, &l, at++);
             one_panel(&g, a, &panel[a]);
         }
-    panels_legend(&g, &l);
+    panels_legend(g.script, &l, g.side_label, g.sides);
     fputs("unset multiplot\n", g.script);
     figure_formats_end(g.script);
     mem_free(curve);

@@ -51,6 +51,8 @@ int figure_budget(const struct report *r, int victim, const char *folder);
 int figure_matrix(const struct report *r, int victim, const char *folder);
 int figure_heat(const struct report *r, int victim, const char *folder);
 int figure_distance(const struct report *r, int victim, const char *folder);
+int figure_knob(const struct report *r, int victim, const char *folder);
+int figure_has_knob(const struct report *r, int victim);
 int figure_has_budget(const struct report *r, int victim);
 int figure_has_matrix(const struct report *r, int victim);
 int figure_has_heat(const struct report *r);

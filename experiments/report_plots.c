@@ -28,6 +28,7 @@ int plot_has(const struct report *r, const char *what, int victim)
     if (strcmp(what, "training_curves") == 0) return figure_has_curves(r, victim);
     if (strcmp(what, "tradeoff") == 0) return figure_marks(r, victim) > 0;
     if (strcmp(what, "budget") == 0) return figure_has_budget(r, victim);
+    if (strcmp(what, "knob") == 0) return figure_has_knob(r, victim);
     if (strcmp(what, "attack_defense") == 0) return figure_has_matrix(r, victim);
     if (strncmp(what, "ood_", 4) == 0) return figure_has_heat(r);
     return 1;
@@ -50,6 +51,7 @@ static const struct {
                {"ood_pool", "Clone accuracy, %, for each OOD set and pool.", figure_heat},
                {"ood_distance", "Clone accuracy against how well OOD set and pool are told apart.", figure_distance},
                {"budget", "Clone accuracy against the budget.", figure_budget},
+               {"knob", "Clone accuracy against defended accuracy, a curve for each defense over its knob.", figure_knob},
                {"tradeoff", "Clone accuracy against defended accuracy.", figure_trade},
                {"training_curves", "Clone accuracy against epochs.", figure_curves}};
 enum { FIGURES = sizeof figures / sizeof *figures };

@@ -491,6 +491,39 @@ static void hostile_names(void)
     mem_free(rows);
 }
 
+/* Settings of a defense are one curve where they differ in one number, in the order of that number. */
+static void a_curve_for_each_knob(void)
+{
+    static const char *const defense[] = {"none", "mad:epsilon=1:oracle=argmax", "mad:epsilon=0.2:oracle=argmax", "mad:epsilon=0.2:oracle=extreme", "topk:k=10", "topk:k=9"};
+    char *rows = mem_string(head);
+    clear();
+    for (int i = 0; i < 6; i++) {
+        char *more = mem_print("%sk%d,mnist,lenet5,%s,a,,,0,soft,,1,ok,,0.9,%.1f,,0.5,,,,,,,\n", rows, i, defense[i], 0.9 - 0.1 * i);
+        mem_free(rows);
+        rows = more;
+    }
+    put("results.csv", rows);
+    free(printed(0));
+    char *data = get("plots/knob.csv"), *md = get("report.md");
+    HAS(data, "a,none,none,,0.9,,0.5,\n"
+              "a,mad oracle=argmax (epsilon),mad epsilon=0.2 oracle=argmax,0.2,0.7,,0.5,\n"
+              "a,mad oracle=argmax (epsilon),mad epsilon=1 oracle=argmax,1,0.8,,0.5,\n"
+              "a,mad epsilon=0.2 oracle=extreme,mad epsilon=0.2 oracle=extreme,,0.6,,0.5,\n"
+              "a,topk (k),topk k=9,9,0.4,,0.5,\n"
+              "a,topk (k),topk k=10,10,0.5,,0.5,\n");
+    HAS(md, "plots/knob.pdf");
+    if (have_gnuplot()) {
+        free(printed(1));
+        check_drawn("knob");
+    }
+    put_sample(); /* a defense of one setting alone has no knob */
+    free(printed(0));
+    CHECK(!exists("plots/knob.csv"));
+    mem_free(md);
+    mem_free(data);
+    mem_free(rows);
+}
+
 static void latex_tables(void)
 {
     put_sample();
@@ -627,6 +660,7 @@ int main(void)
     RUN(same_files_same_bytes);
     RUN(scripts_run_alone);
     RUN(hostile_names);
+    RUN(a_curve_for_each_knob);
     RUN(latex_tables);
     RUN(latex_text);
     RUN(turned_grids);
