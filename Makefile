@@ -41,7 +41,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CHECKER := $(B)/tests/golden_check
 DATA ?= mnist fashion-mnist
 
-.PHONY: all run test check golden bench deps need lint fuzz clean help debug asan tsan
+.PHONY: all run test test-integration check golden bench deps need lint fuzz clean help debug asan tsan
 .SECONDARY:
 all: $(B)/heist
 debug asan tsan: all
@@ -50,6 +50,7 @@ help:
 	@echo 'make              build build/$(V)/heist (V=release|debug|asan|tsan)'
 	@echo 'make run          install what is missing, build, get the data, run experiments/sweeps/quick.ini'
 	@echo 'make test         the same set-up, then every test (make asan test: under ASan and UBSan)'
+	@echo 'make test-integration  a real Slurm on this machine, and what else has to be installed first'
 	@echo 'make golden GOLDEN=DIR   check the golden vectors of a folder'
 	@echo 'make bench        side by side with PyTorch (installs python3-torch); ROWS=lenet5,resnet18/train: those alone'
 	@echo 'make lint         cppcheck and clang-tidy      make fuzz   ten minutes for each reader'
@@ -110,7 +111,14 @@ $(CHECKER): $(B)/tests/golden_defenses.o
 
 # ---- tests --------------------------------------------------------------------------------------
 check: all $(TESTS) $(CHECKER)
-	@sh tests/run.sh $(B) $(TESTS)
+	@sh tests/run.sh $(B) $(TESTS) $(wildcard tests/*_test.sh) tests/layering.sh
+
+# What needs a cluster, a browser or a typesetter: installs them.
+test-integration: deps
+	@sh base/deps.sh install-integration
+	@$(MAKE) --no-print-directory V=$(V) all
+	@$(B)/heist data mnist
+	@sh tests/run.sh $(B) $(wildcard tests/integration/*_test.sh)
 
 golden: $(CHECKER)
 	@test -n "$(GOLDEN)" || { echo 'make golden: say which folder: make golden GOLDEN=tests/golden'; exit 2; }

@@ -3,11 +3,14 @@
 #   deps.sh check          one line and exit 1 where something is missing to build
 #   deps.sh install        installs what is missing (by sudo where not root)
 #   deps.sh install-torch  PyTorch, for `make bench` alone
+#   deps.sh install-integration  Slurm, for `make test-integration` alone
 #   deps.sh install-fuzz   clang with libFuzzer, for `make fuzz` alone
 set -eu
 
 build="libopenblas-openmp-dev libcsv-dev libinih-dev libcjson-dev libmd-dev zlib1g-dev libarchive-dev libmatio-dev libturbojpeg0-dev libspng-dev"
 run="gnuplot-nox curl ca-certificates dataset-fashion-mnist"
+
+integration="slurm-wlm munge faketime"
 
 installed() {
     dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
@@ -51,7 +54,8 @@ check)
     [ -z "$want" ] || { echo "missing Debian packages:" $want "(make deps installs them)" >&2; exit 1; } ;;
 install) install $build $run ;;
 install-torch) install python3-torch python3-numpy ;;
+install-integration) install $integration ;;
 install-lint) install cppcheck clang-tidy ;;
 install-fuzz) install clang libclang-rt-dev ;;
-*) echo "deps.sh: found '$1', expected check, install, install-torch or install-fuzz" >&2; exit 2 ;;
+*) echo "deps.sh: found '$1', expected check, install, install-torch, install-integration, install-lint or install-fuzz" >&2; exit 2 ;;
 esac

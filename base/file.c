@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -110,7 +111,12 @@ int file_lock(int *out, const char *folder)
         code = err_set(ERR_IO, "%s: cannot be written: %s", path, strerror(errno));
         goto out;
     }
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
+    int held = flock(fd, LOCK_EX | LOCK_NB);
+    for (int i = 0; i < 5 && held; i++) { /* who only asks whether it is held (file_is_locked) has it for a moment */
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+        held = flock(fd, LOCK_EX | LOCK_NB);
+    }
+    if (held) {
         ssize_t n = read(fd, who, sizeof who - 1);
         if (n > 0 && who[n - 1] == '\n') who[n - 1] = 0;
         code = err_set(ERR_LOCKED, "%s: in use by %s; wait for it or give another --out", folder, n > 0 ? who : "another run");
@@ -132,12 +138,29 @@ int file_lock_wait(int *out, const char *path)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644), got = -1;
     while (fd >= 0 && (got = flock(fd, LOCK_EX)) < 0 && errno == EINTR) continue;
     if (got < 0) {
-        const int code = err_set(ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
+        const int code = err_set(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: cannot be locked: %s", path, strerror(errno));
         if (fd >= 0) close(fd);
         return code;
     }
     *out = fd;
     return OK;
+}
+
+int file_is_locked(const char *path)
+{
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int held = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+    if (fd >= 0) close(fd);
+    return held;
+}
+
+char *file_holder(const char *folder)
+{
+    char *path = mem_print("%s/.lock", folder), *who = NULL;
+    size_t size = 0;
+    if (file_is_locked(path) && file_read(&who, &size, path) == OK && who) who[strcspn(who, "\n")] = 0;
+    mem_free(path);
+    return who;
 }
 
 void file_unlock(int lock)

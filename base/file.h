@@ -20,8 +20,13 @@ int file_folder(const char *path);
 /* Takes the lock `folder`/.lock for this process and writes who holds it. ERR_LOCKED: another has it, the
  * text says who. The lock ends with the process, however it ends; file_unlock(*out) ends it before. */
 int file_lock(int *out, const char *folder);
-/* Takes the lock file `path`, which stays, and waits while another process has it. ERR_IO. */
+/* Who has the lock of a folder, as "process 12 on host"; mem_free frees. NULL: nobody. */
+char *file_holder(const char *folder);
+
+/* Takes the lock file `path`, which stays, and waits while another process has it. ERR_MISSING: its folder is not there; ERR_IO. */
 int file_lock_wait(int *out, const char *path);
+/* Does a process hold this lock file? */
+int file_is_locked(const char *path);
 void file_unlock(int lock);
 
 #endif

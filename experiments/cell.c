@@ -264,6 +264,33 @@ void cell_run(const struct cell *c, struct store *store, const char *cache, stru
     mem_free(run.clone_top);
 }
 
+/* ---- the victim alone ------------------------------------------------------------------------------ */
+
+int cell_victim(char **path, const struct cell *c, struct store *store, const char *cache)
+{
+    struct data d = {0};
+    struct defense *chain = NULL;
+    int code = open_data(&d, c, store);
+    *path = NULL;
+    if (!code) code = defense_parse(&chain, c->defense);
+    if (!code && !(*c->target && defense_fitter(chain))) *path = victim_path(&c->victim, d.train, chain, d.ood, c->victim_seed, c->defense_seed, cache);
+    defense_free(chain);
+    return code;
+}
+
+int cell_train(const struct cell *c, struct store *store, const char *cache)
+{
+    struct data d = {0};
+    struct defense *chain = NULL;
+    struct victim *v = NULL;
+    int code = open_data(&d, c, store);
+    if (!code) code = defense_parse(&chain, c->defense);
+    if (!code) code = victim_get(&v, &c->victim, d.train, chain, d.ood, c->victim_seed, c->defense_seed, cache);
+    victim_free(v);
+    defense_free(chain);
+    return code;
+}
+
 /* ---- recording ------------------------------------------------------------------------------------ */
 
 /* A row under way: its values belong to it. */

@@ -49,6 +49,12 @@ void cell_result_free(struct cell_result *r);
 /* Runs a resolved cell; what fails is in out->status. cache: folder of trained victims. */
 void cell_run(const struct cell *c, struct store *store, const char *cache, struct cell_result *out);
 
+/* Where the cache has, or will have, the victim of a resolved cell; mem_free frees. NULL: a search has to find it (calibrate.h). */
+int cell_victim(char **path, const struct cell *c, struct store *store, const char *cache);
+
+/* Trains the victim of a resolved cell into the cache, unless it is there. */
+int cell_train(const struct cell *c, struct store *store, const char *cache);
+
 /* Appends the cell's epochs to DIR/curve.csv and then its row to DIR/results.csv. ERR_IO, ERR_FORMAT. */
 int cell_record(const struct cell *c, const struct cell_result *r, const char *dir);
 

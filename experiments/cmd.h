@@ -8,6 +8,7 @@
 #include "base/spec.h"
 
 int cmd_run(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_collect(int argc, char **argv);
 int cmd_report(int argc, char **argv);
 int cmd_cost(int argc, char **argv);

@@ -1,13 +1,17 @@
 #include "experiments/collect.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+
+static const char LOCK[] = ".lock";
 
 char *collect_folder(const char *dir, const char *key)
 {
@@ -19,22 +23,32 @@ static char *part(const char *dir, const char *key, const char *name)
     return mem_print("%s/cells/%s/%s", dir, key, name);
 }
 
-void collect_drop(const char *dir, const char *key)
+/* Empties the folder but for its lock. */
+static void clear(const char *dir, const char *key)
 {
-    char *folder = collect_folder(dir, key), *cells = mem_print("%s/cells", dir), *row = part(dir, key, "results.csv");
+    char *folder = collect_folder(dir, key), *row = part(dir, key, "results.csv");
     unlink(row); /* without it nothing counts */
     DIR *d = opendir(folder);
     for (const struct dirent *e; d && (e = readdir(d)) != NULL;) { /* and what a killed process left half written */
         char *path = part(dir, key, e->d_name);
-        unlink(path);
+        if (strcmp(e->d_name, LOCK)) unlink(path);
         mem_free(path);
     }
     if (d) closedir(d);
-    rmdir(folder);
-    rmdir(cells); /* where it was the last */
     mem_free(row);
     mem_free(folder);
+}
+
+void collect_drop(const char *dir, const char *key)
+{
+    char *folder = collect_folder(dir, key), *cells = mem_print("%s/cells", dir), *lock = part(dir, key, LOCK);
+    clear(dir, key);
+    unlink(lock);
+    rmdir(folder);
+    rmdir(cells); /* where it was the last */
+    mem_free(folder);
     mem_free(cells);
+    mem_free(lock);
 }
 
 static int record(const struct cell *c, const struct cell_result *r, const char *dir)
@@ -43,16 +57,6 @@ static int record(const struct cell *c, const struct cell_result *r, const char 
     int code = file_folder(folder);
     if (!code) code = cell_record(c, r, folder);
     mem_free(folder);
-    return code;
-}
-
-int collect_run(const struct cell *c, struct store *store, const char *cache, const char *dir)
-{
-    struct cell_result r;
-    collect_drop(dir, c->key);
-    cell_run(c, store, cache, &r);
-    int code = record(c, &r, dir);
-    cell_result_free(&r);
     return code;
 }
 
@@ -76,13 +80,67 @@ static int read_part(struct table **out, const char *dir, const char *key, const
     return code == ERR_MISSING ? OK : code;
 }
 
-int collect_has(const char *dir, const char *key)
+struct table *collect_row(const char *dir, const char *key)
 {
     struct table *t = NULL;
-    const int there = read_part(&t, dir, key, "results.csv") == OK && t && t->rows == 1 && !t->torn;
+    if (read_part(&t, dir, key, "results.csv") == OK && t && t->rows == 1 && !t->torn) return t;
+    table_free(t);
+    return NULL;
+}
+
+int collect_has(const char *dir, const char *key)
+{
+    struct table *t = collect_row(dir, key);
+    const int there = t != NULL;
     table_free(t);
     return there;
 }
+
+/* ---- running --------------------------------------------------------------------------------------------- */
+
+/* Takes the cell's lock, which is held as long as the cell runs: one that is started twice (Slurm does where it believes a node lost)
+ * runs once. *lock is that of a folder that is still there. */
+static int take_lock(int *lock, const char *dir, const char *key)
+{
+    char *folder = collect_folder(dir, key), *path = part(dir, key, LOCK);
+    struct stat st = {0};
+    int code = OK;
+    while (!code && !st.st_nlink) {
+        file_unlock(*lock);
+        *lock = -1;
+        code = file_folder(folder);
+        if (!code) code = file_lock_wait(lock, path);
+        if (code == ERR_MISSING) code = OK; /* the folder was dropped in between */
+        else if (!code && fstat(*lock, &st)) code = err_set(ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    mem_free(folder);
+    mem_free(path);
+    return code;
+}
+
+int collect_run(const struct cell *c, struct store *store, const char *cache, const char *dir)
+{
+    struct cell_result r;
+    int lock = -1, code = take_lock(&lock, dir, c->key);
+    if (!code && !collect_has(dir, c->key)) {
+        clear(dir, c->key);
+        cell_run(c, store, cache, &r);
+        code = record(c, &r, dir);
+        cell_result_free(&r);
+    }
+    file_unlock(lock);
+    return code;
+}
+
+int collect_runs(const char *dir, const char *key)
+{
+    char *path = part(dir, key, LOCK);
+    const int runs = file_is_locked(path);
+    mem_free(path);
+    return runs;
+}
+
+/* ---- merging ---------------------------------------------------------------------------------------------- */
 
 static int append(const char *dir, const char *name, const struct table *t, int columns, const char *const *column)
 {

@@ -7,11 +7,18 @@
 /* DIR/cells/KEY; mem_free frees. */
 char *collect_folder(const char *dir, const char *key);
 
-/* Runs a cell into its folder, which is emptied first: whatever happens on the way, its row is there or not. ERR_IO, ERR_FORMAT. */
+/* Runs a cell into its folder, unless its row is there: whatever happens on the way, the row is there or not. Where another process
+ * runs it, waits for that. ERR_IO, ERR_FORMAT. */
 int collect_run(const struct cell *c, struct store *store, const char *cache, const char *dir);
 
-/* Is there a row of the cell in its folder? */
+/* The cell's one whole row in its folder, NULL where there is none; table_free frees. */
+struct table *collect_row(const char *dir, const char *key);
+
+/* Is there one? */
 int collect_has(const char *dir, const char *key);
+
+/* Does a process run the cell now? */
+int collect_runs(const char *dir, const char *key);
 
 /* A row that says why there is none: `text`, for a cell whose process died. */
 int collect_failed(const struct cell *c, const char *text, const char *dir);

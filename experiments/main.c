@@ -18,6 +18,7 @@ static const struct {
     const char *about;
 } verb[] = {
     {"run", cmd_run, "run a sweep: train victims, attack them, write the table, draw the plots"},
+    {"status", cmd_status, "how far a run in a results folder is, and the time to go"},
     {"collect", cmd_collect, "merge cells that were run one by one into a results folder"},
     {"report", cmd_report, "redraw tables and plots from a results folder's CSV files"},
     {"cost", cmd_cost, "what the defenses of a sweep cost: passes, memory, latency"},

@@ -8,28 +8,22 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "experiments/collect.h"
 #include "experiments/jobs.h"
+#include "experiments/plan.h"
 #include "nn/loss.h"
 #include "nn/optim.h"
 
 /* ---- what a folder holds ------------------------------------------------------------------------ */
 
-/* The row of a key, the last one where there are several; -1: none. */
-static int row_of(const struct table *t, const char *key)
-{
-    for (int i = t ? t->rows - 1 : -1; i >= 0; i--)
-        if (strcmp(table_get(t, i, "key"), key) == 0) return i;
-    return -1;
-}
-
-static int is_done(const struct table *t, const char *key, int retry)
-{
-    const int row = row_of(t, key);
-    return row >= 0 && (!retry || strcmp(table_get(t, row, "status"), "ok") == 0);
-}
+/* DIR/results.csv by its keys. */
+struct done {
+    struct table *t; /* NULL: there is none */
+    struct keys *row;
+};
 
 /* DIR/NAME, or NULL where there is none. */
 static int read_table(struct table **out, const char *dir, const char *name)
@@ -41,8 +35,34 @@ static int read_table(struct table **out, const char *dir, const char *name)
     return code == ERR_MISSING ? OK : code;
 }
 
+static int done_read(struct done *d, const char *dir)
+{
+    int code = read_table(&d->t, dir, "results.csv");
+    d->row = keys_new();
+    for (int i = 0; d->t && i < d->t->rows; i++) keys_put(d->row, table_get(d->t, i, "key"), i); /* the last one counts */
+    return code;
+}
+
+static void done_free(struct done *d)
+{
+    table_free(d->t);
+    keys_free(d->row);
+}
+
+/* The row of a key; -1: none. */
+static int row_of(const struct done *d, const char *key)
+{
+    return keys_get(d->row, key);
+}
+
+static int is_done(const struct done *d, const char *key, int retry)
+{
+    const int row = row_of(d, key);
+    return row >= 0 && (!retry || strcmp(table_get(d->t, row, "status"), "ok") == 0);
+}
+
 /* A cell that was killed between its epochs and its row left epochs behind: they are dropped, as it runs again. */
-static int drop_orphans(const char *dir, const struct table *results)
+static int drop_orphans(const char *dir, const struct done *results)
 {
     struct table *curve = NULL;
     char *path = mem_print("%s/curve.csv", dir), *fresh = mem_print("%s/curve.csv.part", dir);
@@ -88,7 +108,7 @@ static void say_result(const struct cell_result *r)
 struct course {
     const struct sweep *s;
     const struct run_options *o;
-    const struct table *done;
+    const struct done *done;
     char *ended;     /* [s->n] 1: its rows lie in its own folder */
     int next;        /* cells below are in the tables */
     int *computed, *failed;
@@ -108,7 +128,7 @@ static int skip(struct course *p, int i)
 {
     const char *key = p->s->cell[i].key;
     if (!is_done(p->done, key, p->o->retry)) return 0;
-    *p->failed += strcmp(table_get(p->done, row_of(p->done, key), "status"), "ok") != 0;
+    *p->failed += !is_done(p->done, key, 1);
     collect_drop(p->o->dir, key);
     return 1;
 }
@@ -189,40 +209,68 @@ static int run_jobs(struct course *p)
 
 int run_sweep(const struct sweep *s, struct store *store, const struct run_options *o, int *computed, int *failed)
 {
-    struct table *done = NULL;
+    struct done done = {0};
     int lock = -1, code = file_folder(o->dir);
     *computed = *failed = 0;
     if (!code) code = file_lock(&lock, o->dir);
-    if (!code) code = read_table(&done, o->dir, "results.csv");
-    if (!code) code = drop_orphans(o->dir, done);
-    if (!code && done && done->torn) progress_say("%s/results.csv: its last line was torn; that cell runs again", o->dir);
-    struct course p = {.s = s, .o = o, .done = done, .computed = computed, .failed = failed, .start = clock_s()};
+    if (!code) code = done_read(&done, o->dir);
+    if (!code) code = drop_orphans(o->dir, &done);
+    if (!code) code = plan_write(s, store, o->dir);
+    if (!code && done.t && done.t->torn) progress_say("%s/results.csv: its last line was torn; that cell runs again", o->dir);
+    struct course p = {.s = s, .o = o, .done = &done, .computed = computed, .failed = failed, .start = clock_s()};
     if (!code) code = o->jobs > 1 ? run_jobs(&p) : run_cells(&p, store);
-    table_free(done);
+    done_free(&done);
     file_unlock(lock);
     return code;
 }
 
 /* ---- cell by cell, by another launcher ------------------------------------------------------------------ */
 
-int run_one(const struct sweep *s, struct store *store, const struct run_options *o, const char *key)
+int run_todo(char *todo, const struct sweep *s, const struct run_options *o)
 {
-    struct table *done = NULL;
-    int i = 0, code = read_table(&done, o->dir, "results.csv");
-    while (i < s->n && strcmp(s->cell[i].key, key)) i++;
-    if (!code && i == s->n) code = err_set(ERR_OPTION, "--cell: no cell of the sweep has the key '%s' (--dry-run lists them)", key);
-    if (!code && !is_done(done, key, o->retry) && !collect_has(o->dir, key)) code = collect_run(&s->cell[i], store, o->cache, o->dir);
-    table_free(done);
+    struct done done = {0};
+    int code = done_read(&done, o->dir);
+    for (int i = 0; i < s->n && !code; i++) todo[i] = !is_done(&done, s->cell[i].key, o->retry) && !collect_has(o->dir, s->cell[i].key);
+    done_free(&done);
     return code;
 }
 
-int run_commands(const struct sweep *s, const char *dir, const char *command, FILE *out)
+static int find_cell(const struct cell **out, const struct sweep *s, const char *flag, const char *key)
 {
-    struct table *done = NULL;
-    int code = read_table(&done, dir, "results.csv");
+    for (int i = 0; i < s->n; i++) {
+        *out = &s->cell[i];
+        if (strcmp(s->cell[i].key, key) == 0) return OK;
+    }
+    return err_set(ERR_OPTION, "%s: no cell of the sweep has the key '%s' (--dry-run lists them)", flag, key);
+}
+
+int run_one(const struct sweep *s, struct store *store, const struct run_options *o, const char *key)
+{
+    struct done done = {0};
+    const struct cell *c = NULL;
+    int code = find_cell(&c, s, "--cell", key);
+    if (!code) code = done_read(&done, o->dir);
+    if (!code && !is_done(&done, key, o->retry)) code = collect_run(c, store, o->cache, o->dir);
+    done_free(&done);
+    return code;
+}
+
+int run_victim(const struct sweep *s, struct store *store, const char *cache, const char *key)
+{
+    const struct cell *c = NULL;
+    int code = find_cell(&c, s, "--victim", key);
+    return code ? code : cell_train(c, store, cache);
+}
+
+int run_commands(const struct sweep *s, struct store *store, const struct run_options *o, const char *command, FILE *out)
+{
+    char *todo = mem_new((size_t)s->n + 1, 1);
+    int code = file_folder(o->dir);
+    if (!code) code = plan_write(s, store, o->dir);
+    if (!code) code = run_todo(todo, s, o);
     for (int i = 0; i < s->n && !code; i++)
-        if (!is_done(done, s->cell[i].key, 0) && !collect_has(dir, s->cell[i].key)) fprintf(out, "%s --cell %s\n", command, s->cell[i].key);
-    table_free(done);
+        if (todo[i]) fprintf(out, "%s --cell %s\n", command, s->cell[i].key);
+    mem_free(todo);
     return code;
 }
 
@@ -233,18 +281,18 @@ static int is_key(const struct dirent *e)
 
 int run_collect(const char *dir, int *taken)
 {
-    struct table *done = NULL;
+    struct done done = {0};
     struct dirent **entry = NULL;
     char *cells = mem_print("%s/cells", dir);
     int lock = -1, n = 0, code = file_exists(dir) ? file_lock(&lock, dir) : err_set(ERR_MISSING, "%s: no such folder", dir);
     *taken = 0;
-    if (!code) code = read_table(&done, dir, "results.csv");
-    if (!code) code = drop_orphans(dir, done);
+    if (!code) code = done_read(&done, dir);
+    if (!code) code = drop_orphans(dir, &done);
     if (!code) n = scandir(cells, &entry, is_key, alphasort);
     for (int i = 0; i < n; i++) {
         struct cell_result r;
         const char *key = entry[i]->d_name;
-        if (!code && is_done(done, key, 1)) collect_drop(dir, key);
+        if (!code && is_done(&done, key, 1)) collect_drop(dir, key);
         else if (!code && collect_has(dir, key)) {
             code = collect_merge(dir, key, &r);
             *taken += code == OK;
@@ -252,7 +300,7 @@ int run_collect(const char *dir, int *taken)
         free(entry[i]);
     }
     free(entry);
-    table_free(done);
+    done_free(&done);
     file_unlock(lock);
     mem_free(cells);
     return code;
@@ -317,11 +365,11 @@ static int victim_seen(const struct sweep *s, int cell)
 
 int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out)
 {
-    struct table *done = NULL;
+    struct done done = {0};
     char took[24];
     double total = 0, rate = NAN;
     const char *model = "";
-    int left = 0, code = read_table(&done, dir, "results.csv");
+    int left = 0, code = done_read(&done, dir);
     for (int i = 0; i < s->n && !code; i++) {
         const struct cell *c = &s->cell[i];
         double victim = 0, attack = 0;
@@ -329,7 +377,7 @@ int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *
         model = spec_string(&c->victim, "model");
         if ((code = cell_work(c, store, &victim, &attack))) break;
         const double seconds = (attack + (victim_seen(s, i) ? 0 : victim)) / rate;
-        const int there = is_done(done, c->key, 0);
+        const int there = is_done(&done, c->key, 0);
         char *text = cell_text(c);
         fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : clock_text(took, seconds), text, c->ood_is_pool ? "  (the defender trains on the attacker's pool)" : "");
         mem_free(text);
@@ -337,6 +385,6 @@ int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *
         left += !there;
     }
     if (!code) fprintf(out, "%d cells, %d to compute, about %s (from a training step measured now; a victim in the cache costs nothing)\n", s->n, left, clock_text(took, total));
-    table_free(done);
+    done_free(&done);
     return code;
 }

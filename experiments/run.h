@@ -19,12 +19,18 @@ struct run_options {
  * recorded stays. */
 int run_sweep(const struct sweep *s, struct store *store, const struct run_options *o, int *computed, int *failed);
 
+/* todo[i] = 1 where cell i has to run: DIR has neither its row (with o->retry: one that is ok) nor its own folder's. */
+int run_todo(char *todo, const struct sweep *s, const struct run_options *o);
+
 /* Runs the one cell of this key into its folder of DIR (experiments/collect.h), unless its rows are there: for launchers that start
  * each cell by itself. ERR_OPTION: no cell has the key. */
 int run_one(const struct sweep *s, struct store *store, const struct run_options *o, const char *key);
 
+/* Trains the victim of this key's cell into the cache. ERR_OPTION: no cell has the key. */
+int run_victim(const struct sweep *s, struct store *store, const char *cache, const char *key);
+
 /* A shell command a line, `command` and --cell KEY, for each cell that DIR does not hold. */
-int run_commands(const struct sweep *s, const char *dir, const char *command, FILE *out);
+int run_commands(const struct sweep *s, struct store *store, const struct run_options *o, const char *command, FILE *out);
 
 /* Takes the rows of cells that were run by themselves into DIR's tables, in the order of their keys; *taken: how many. Again, it takes
  * what has come since. Errors as run_sweep. */

@@ -87,6 +87,18 @@ check "the same rows" 'sort "$dir/a" | cmp - "$dir/c"'
 "$HEIST" run "$dir/s.ini" --out "$dir/alone" --cell nothing >"$dir/nothing.log" 2>&1
 check "an unknown key is refused" 'grep -q "no cell of the sweep has the key .nothing." "$dir/nothing.log"'
 
+# ---- status
+"$HEIST" status "$dir/one" >"$dir/status.log" 2>&1
+check "status: all is done" 'grep -q ": 24 cells: 24 done, 0 running, 0 failed, 0 to go" "$dir/status.log" && [ "$(wc -l <"$dir/status.log")" = 1 ]'
+(head -n 5 "$dir/one/results.csv"; sed -n '6s/,ok,/,numeric,a NaN/p' "$dir/one/results.csv") >"$dir/part.csv"
+mkdir "$dir/part" && cp "$dir/one/plan.csv" "$dir/part" && cp "$dir/part.csv" "$dir/part/results.csv"
+"$HEIST" status "$dir/part" >"$dir/status.log" 2>&1
+check "status: a part is done, and how long the rest takes" 'grep -q ": 24 cells: 4 done, 0 running, 1 failed, 19 to go" "$dir/status.log" && grep -q "  failed  .*: a NaN" "$dir/status.log" && grep -q "^time to go: about " "$dir/status.log"'
+"$HEIST" status "$dir/none" >"$dir/status.log" 2>&1
+check "status: of no run" '[ $? = 1 ] && grep -q "^heist status: .*none: no plan.csv" "$dir/status.log"'
+PATH=/nowhere "$HEIST" run "$dir/s.ini" --out "$dir/slurm" --slurm >"$dir/slurm.log" 2>&1
+check "without sbatch --slurm is one clear line" '[ $? = 1 ] && grep -q "^heist run: --slurm: sbatch is not on this machine" "$dir/slurm.log" && [ "$(wc -l <"$dir/slurm.log")" = 1 ]'
+
 # ---- what is no number of jobs
 run bad --jobs 0
 check "--jobs 0 is refused" 'grep -q "found .0., expected a number of processes, 1 to 1024" "$dir/bad.log"'

@@ -57,6 +57,14 @@ static char *cache_path(const char *cache, const char *key)
     return mem_print("%s/victim-%.24s.safetensors", cache, key);
 }
 
+char *victim_path(const struct spec *opt, const struct dataset *train, const struct defense *defense, const struct dataset *ood, uint64_t seed,
+                  uint64_t defense_seed, const char *cache)
+{
+    char key[HASH_TEXT];
+    make_key(key, opt, train, defense_fitter(defense), ood, seed, defense_seed);
+    return cache_path(cache, key);
+}
+
 static int from_cache(struct victim *v, const char *path, const char *arch)
 {
     struct safetensors *f = NULL;

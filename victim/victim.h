@@ -20,6 +20,10 @@ int victim_training(struct optim *optim, struct augment *augment, const struct s
  * Depends on opt, train, the defense's fit (if it has one, with ood and seed) and `seed`. victim_free frees. */
 int victim_get(struct victim **out, const struct spec *opt, const struct dataset *train, const struct defense *defense,
                const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache);
+
+/* Where `cache` has, or will have, the victim of these: two that are the same have the same path. mem_free frees. */
+char *victim_path(const struct spec *opt, const struct dataset *train, const struct defense *defense, const struct dataset *ood, uint64_t seed,
+                  uint64_t defense_seed, const char *cache);
 void victim_free(struct victim *v); /* accepts NULL */
 
 #endif
