@@ -20,11 +20,15 @@ static const char *const balanced[] = {"0", "1", "2", "3", "4", "5", "6", "7", "
 
 static const char *const things[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
+/* Other forms in which these are about: KMNIST's own .npz, Kaggle's tables. */
+static const char *const arrays[] = {"npy", NULL};
+
 static const struct dataset_info catalogue[] = {
     {
         .name = "mnist",
         .about = "handwritten digits (LeCun, Cortes, Burges 1998)",
         .format = "idx",
+        .also = arrays,
         .n = {60000, 10000},
         .shape = {1, 28, 28, ROWS},
         .classes = 10,
@@ -42,6 +46,7 @@ static const struct dataset_info catalogue[] = {
         .name = "fashion-mnist",
         .about = "articles of clothing (Xiao, Rasul, Vollgraf 2017)",
         .format = "idx",
+        .also = arrays,
         .n = {60000, 10000},
         .shape = {1, 28, 28, ROWS},
         .classes = 10,
@@ -59,6 +64,7 @@ static const struct dataset_info catalogue[] = {
         .name = "kmnist",
         .about = "cursive Japanese characters (Clanuwat et al. 2018)",
         .format = "idx",
+        .also = arrays,
         .n = {60000, 10000},
         .shape = {1, 28, 28, ROWS},
         .classes = 10,
@@ -70,6 +76,7 @@ static const struct dataset_info catalogue[] = {
         .name = "emnist-digits",
         .about = "EMNIST: handwritten digits of NIST's writers (Cohen et al. 2017)",
         .format = "idx",
+        .also = arrays,
         .stem = (const char *const[]){"emnist-digits", "emnist", NULL},
         .prefix = "emnist-digits-",
         .transposed = 1,
@@ -82,6 +89,7 @@ static const struct dataset_info catalogue[] = {
         .name = "emnist-letters",
         .about = "EMNIST: handwritten letters, capital and small ones in one class (Cohen et al. 2017)",
         .format = "idx",
+        .also = arrays,
         .stem = (const char *const[]){"emnist-letters", "emnist", NULL},
         .prefix = "emnist-letters-",
         .transposed = 1,
@@ -95,6 +103,7 @@ static const struct dataset_info catalogue[] = {
         .name = "emnist-balanced",
         .about = "EMNIST: handwritten digits and letters, as many of each class (Cohen et al. 2017)",
         .format = "idx",
+        .also = arrays,
         .stem = (const char *const[]){"emnist-balanced", "emnist", NULL},
         .prefix = "emnist-balanced-",
         .transposed = 1,

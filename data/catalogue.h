@@ -25,6 +25,7 @@ enum { DATASET_SOURCES = 3, DATASET_FILES = 4 };
 
 struct dataset_info {
     const char *name, *about, *format;
+    const char *const *also;       /* other formats in which its files may lie, by the names that those look for, ends with NULL; NULL: none */
     const char *same_as;           /* another entry with the same images, in other files; NULL: none */
     const char *const *stem;       /* names of the folder or archive that holds it, ends with NULL; NULL: its name */
     const char *prefix;            /* what the names of its files begin with; NULL: nothing */

@@ -25,12 +25,32 @@ static const struct dataset_format *const formats[] = {
     NULL,
 };
 
-const struct dataset_format *dataset_format(const struct dataset_info *info)
+static const struct dataset_format *format_named(const char *name)
 {
     for (const struct dataset_format *const *f = formats; *f; f++)
-        if (strcmp((*f)->name, info->format) == 0) return *f;
+        if (strcmp((*f)->name, name) == 0) return *f;
     assert(0 && "a format that list.h does not have");
     return NULL;
+}
+
+static int is_here(const struct dataset_format *f, const struct dataset_info *info)
+{
+    int here = 0;
+    for (int split = 0; split < 2 && !here && f->where; split++) {
+        char *folder = f->where(info, split);
+        here = folder != NULL;
+        mem_free(folder);
+    }
+    return here;
+}
+
+const struct dataset_format *dataset_format(const struct dataset_info *info)
+{
+    const struct dataset_format *first = format_named(info->format), *other;
+    if (!info->also || is_here(first, info)) return first;
+    for (const char *const *name = info->also; *name; name++)
+        if (is_here(other = format_named(*name), info)) return other;
+    return first;
 }
 
 int dataset_missing(const struct dataset_info *info, int split)
@@ -47,11 +67,8 @@ int dataset_own(struct dataset_info *own, const char *name)
 {
     if (strchr(name, '/') || *name == '.') return 0;
     for (const struct dataset_format *const *f = formats; *f; f++) {
-        char *folder = NULL;
         *own = (struct dataset_info){.name = name, .about = "a set of your own", .format = (*f)->name};
-        for (int split = 0; split < 2 && !folder && (*f)->own; split++) folder = (*f)->where(own, split);
-        mem_free(folder);
-        if (folder) return 1;
+        if ((*f)->own && is_here(*f, own)) return 1;
     }
     return 0;
 }

@@ -37,6 +37,40 @@ void images_transpose(struct images *m)
     mem_free(plane);
 }
 
+void images_planes(struct images *m)
+{
+    const size_t plane = (size_t)m->shape.h * (size_t)m->shape.w, c = (size_t)m->shape.c;
+    if (c == 1) return;
+    uint8_t *one = mem_new(plane, c);
+    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * plane * c; p < end; p += plane * c) {
+        memcpy(one, p, plane * c);
+        for (size_t i = 0; i < plane; i++)
+            for (size_t k = 0; k < c; k++) p[k * plane + i] = one[i * c + k];
+    }
+    mem_free(one);
+}
+
+int shape_of_row(struct shape *out, size_t pixels)
+{
+    static const struct shape known[] = {{1, 28, 28, ROWS}, {1, 32, 32, ROWS}, {3, 32, 32, ROWS}};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (shape_size(known[i]) == pixels) return *out = known[i], 1;
+    return 0;
+}
+
+int images_label(struct images *m, const struct dataset_info *info, int *value, int classes, const char *path)
+{
+    const int first = info->first_label;
+    m->labels = value;
+    m->classes = classes;
+    for (int i = 0; i < m->n; i++) {
+        if (value[i] < first || value[i] >= first + classes)
+            return err_set(ERR_FORMAT, "%s: label %d is %d, expected %d to %d (%s)", path, i, value[i], first, first + classes - 1, info->name);
+        value[i] -= first;
+    }
+    return OK;
+}
+
 int images_fit(const struct images *m, const struct dataset_info *info, int split, int own, const char *path)
 {
     const struct shape got = m->shape, want = info->shape;

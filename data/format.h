@@ -32,6 +32,16 @@ void images_drop(struct images *m);
 /* Of images whose files have them column by column, pixels [n][c][w][h], to [n][c][h][w]. */
 void images_transpose(struct images *m);
 
+/* Pixels [n][h][w][c] become [n][c][h][w]. */
+void images_planes(struct images *m);
+
+/* The shape of images that come as rows of numbers: 784 (1x28x28), 1024 (1x32x32) or 3072 (3x32x32). 0: another number. */
+int shape_of_row(struct shape *out, size_t pixels);
+
+/* Gives them the labels of a file: value [m->n] becomes m->labels, classes numbered from 0, also where it fails. classes: how many the
+ * set has. ERR_FORMAT: a label that is none of them. */
+int images_label(struct images *m, const struct dataset_info *info, int *value, int classes, const char *path);
+
 /* Are they of the shape that the catalogue says, and (own 0: of a source of heist's) as many? ERR_FORMAT. */
 int images_fit(const struct images *m, const struct dataset_info *info, int split, int own, const char *path);
 
@@ -65,7 +75,8 @@ int dataset_own(struct dataset_info *own, const char *name);
 /* The options that every set has beside its format's; dataset_open takes them out of the spec (ends with OPTION_END). */
 extern const struct option dataset_options[];
 
-/* The format of a set; an unknown name is a programming error (assert). */
+/* The format of a set: the catalogue's, or where no split of it is here, the first of its others in which one is. A name that list.h
+ * does not have is a programming error (assert). */
 const struct dataset_format *dataset_format(const struct dataset_info *info);
 
 #endif

@@ -204,15 +204,10 @@ static int read_labels(struct images *out, const struct dataset_info *info, cons
     if (!code && x.dim[0] != out->n)
         code = err_set(ERR_FORMAT, "%s: %d labels, expected %d, as many as images in %s", f->labels, x.dim[0], out->n,
                        f->images);
-    const int first = info->first_label;
-    for (size_t i = 0; !code && i < x.size; i++)
-        if (x.bytes[i] < first || x.bytes[i] >= first + classes)
-            code = err_set(ERR_FORMAT, "%s: label %zu is %d, expected %d to %d (%s)", f->labels, i, x.bytes[i], first, first + classes - 1,
-                           info->name);
     if (!code) {
-        out->classes = classes;
-        out->labels = mem_new(x.size, sizeof *out->labels);
-        for (size_t i = 0; i < x.size; i++) out->labels[i] = x.bytes[i] - first;
+        int *value = mem_new(x.size, sizeof *value);
+        for (size_t i = 0; i < x.size; i++) value[i] = x.bytes[i];
+        code = images_label(out, info, value, classes, f->labels);
     }
     mem_free(x.bytes);
     return code;
@@ -227,7 +222,7 @@ static int idx_open(struct images *out, const struct dataset_info *info, const s
     if (find_split(&f, info, split)) return dataset_missing(info, split);
     int code = read_images(&m, info, &f, split);
     if (!code) code = read_labels(&m, info, &f);
-    if (code) mem_free(m.pixels);
+    if (code) images_clear(&m);
     else *out = m;
     found_free(&f);
     return code;

@@ -2,5 +2,6 @@
 X(idx)
 X(cifar)
 X(mat)
+X(npy)
 X(images)
 X(synthetic)
