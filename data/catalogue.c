@@ -21,7 +21,7 @@ static const char *const balanced[] = {"0", "1", "2", "3", "4", "5", "6", "7", "
 static const char *const things[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 /* Other forms in which these are about: KMNIST's own .npz, Kaggle's tables. */
-static const char *const arrays[] = {"npy", NULL};
+static const char *const arrays[] = {"npy", "csv", NULL};
 
 static const struct dataset_info catalogue[] = {
     {

@@ -33,24 +33,32 @@ static const struct dataset_format *format_named(const char *name)
     return NULL;
 }
 
+/* 2: a split of the set is in a folder of HEIST_DATA, which is searched first; 1: elsewhere; 0: none is here. */
 static int is_here(const struct dataset_format *f, const struct dataset_info *info)
 {
-    int here = 0;
-    for (int split = 0; split < 2 && !here && f->where; split++) {
-        char *folder = f->where(info, split);
-        here = folder != NULL;
+    int rank = 0;
+    for (int split = 0; split < 2 && f->where; split++) {
+        char *folder = f->where(info, split), *given;
+        if (folder && !rank) rank = 1;
+        for (int i = 0; folder && (given = place_given(i)) != NULL; i++) {
+            if (strncmp(folder, given, strlen(given)) == 0) rank = 2;
+            mem_free(given);
+        }
         mem_free(folder);
     }
-    return here;
+    return rank;
 }
 
 const struct dataset_format *dataset_format(const struct dataset_info *info)
 {
-    const struct dataset_format *first = format_named(info->format), *other;
-    if (!info->also || is_here(first, info)) return first;
-    for (const char *const *name = info->also; *name; name++)
-        if (is_here(other = format_named(*name), info)) return other;
-    return first;
+    const struct dataset_format *best = format_named(info->format);
+    int rank = info->also ? is_here(best, info) : 2;
+    for (const char *const *name = info->also; rank < 2 && *name; name++) {
+        const struct dataset_format *other = format_named(*name);
+        const int now = is_here(other, info);
+        if (now > rank) best = other, rank = now;
+    }
+    return best;
 }
 
 int dataset_missing(const struct dataset_info *info, int split)

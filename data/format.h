@@ -75,8 +75,8 @@ int dataset_own(struct dataset_info *own, const char *name);
 /* The options that every set has beside its format's; dataset_open takes them out of the spec (ends with OPTION_END). */
 extern const struct option dataset_options[];
 
-/* The format of a set: the catalogue's, or where no split of it is here, the first of its others in which one is. A name that list.h
- * does not have is a programming error (assert). */
+/* The format of a set: of the catalogue's and its others, the first in which a split lies in HEIST_DATA, then anywhere, else the
+ * catalogue's. A name that list.h does not have is a programming error (assert). */
 const struct dataset_format *dataset_format(const struct dataset_info *info);
 
 #endif

@@ -11,7 +11,7 @@ passed=0 failed=0
 
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
-    idx | cifar | mat | npy | picture | archive) echo "$(ls data/*.c | grep -v supervised) -larchive -lcsv -lmatio -lspng -lturbojpeg -lz -lm" ;;
+    idx | cifar | mat | npy | csv | picture | archive) echo "$(ls data/*.c | grep -v supervised) -larchive -lcsv -lmatio -lspng -lturbojpeg -lz -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
     table) echo "experiments/table.c -lcsv -lm" ;;
     spec) echo "-lm" ;;
@@ -38,6 +38,9 @@ seeds() { # TARGET FOLDER: small valid inputs to begin with
     npy)
         printf "\\223NUMPY\\001\\000\\111\\000{'descr': '|u1', 'fortran_order': False, 'shape': (2, 1, 3), }          \\nabcdef" >"$2/one"
         printf "\\223NUMPY\\002\\000\\077\\000\\000\\000{'descr': '<i2', 'fortran_order': False, 'shape': (3,), }     \\nabcdef" >"$2/two" ;;
+    csv)
+        printf '\000label,a,b,c,d\n3,0,1,2,255\n"4",5,6,7,8\n' >"$2/header"
+        printf '\0015,0,1,2,3,4,5,6,7,8,9,10,11\r\n1,1,1,1,1,1,1,1,1,1,1,1,1' >"$2/colour" ;;
     picture) # 1x1: a grey PNG, and the beginning of a JPEG
         printf '\211PNG\r\n\032\n\000\000\000\rIHDR\000\000\000\001\000\000\000\001\010\000\000\000\000:~\233U\000\000\000\nIDATx\234cH\000\000\000c\000b\2174\311\300\000\000\000\000IEND\256B`\202' >"$2/png"
         printf '\377\330\377\340\000\020JFIF\000\001\001\000\000\001\000\001\000\000' >"$2/jpeg" ;;
@@ -73,7 +76,7 @@ fuzz() { # TARGET
         -artifact_prefix="$out/fault/$1-" "$corpus" >"$out/$1.log" 2>&1
 }
 
-for target in ${*:-idx cifar mat npy picture archive safetensors spec table}; do
+for target in ${*:-idx cifar mat npy csv picture archive safetensors spec table}; do
     if fuzz "$target"; then
         passed=$((passed + 1))
         echo "ok   $target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$out/$target.log") inputs, no fault"
