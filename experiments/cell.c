@@ -1,6 +1,7 @@
 #include "experiments/cell.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "base/progress.h"
 #include "data/classes.h"
 #include "experiments/calibrate.h"
+#include "experiments/manifest.h"
+#include "nn/layer.h"
 #include "version.h"
 #include "victim/serve.h"
 #include "victim/victim.h"
@@ -123,6 +126,10 @@ int cell_resolve(struct cell *c, struct store *store)
     char hash[HASH_TEXT], *text = key_text(c, &d);
     hash_bytes(hash, text, strlen(text));
     snprintf(c->key, sizeof c->key, "%.16s", hash);
+    snprintf(c->train_hash, HASH_TEXT, "%s", d.train->hash);
+    snprintf(c->test_hash, HASH_TEXT, "%s", d.test->hash);
+    snprintf(c->ood_hash, HASH_TEXT, "%s", d.ood ? d.ood->hash : "");
+    snprintf(c->pool_hash, HASH_TEXT, "%s", d.pool ? d.pool->hash : "");
     mem_free(text);
     return OK;
 }
@@ -170,6 +177,15 @@ static struct defense_env env_of(const struct run *run, const struct cell *c, co
 {
     return (struct defense_env){.victim = run->victim->model, .train = run->d.train, .ood = run->d.ood, .optim = &run->optim, .augment = &run->augment, .seed = c->defense_seed,
                                 .pool = run->d.pool, .cache = cache};
+}
+
+/* Two networks with the same hash are the same, bit for bit. */
+static void hash_weights(char out[HASH_TEXT], const struct model *m)
+{
+    char block[2 * HASH_TEXT];
+    hash_bytes(block, m->w, m->params * sizeof *m->w);
+    hash_bytes(block + HASH_TEXT - 1, m->stat, m->stats * sizeof *m->stat);
+    hash_bytes(out, block, strlen(block));
 }
 
 /* The defense is measured on an instance of its own where it remembers queries. */
@@ -229,10 +245,12 @@ static int run_all(struct run *run, const struct cell *c, struct store *store, c
     out->fit_s += clock_s() - start;
     run->victim_top = mem_new((size_t)test->n, sizeof *run->victim_top);
     run->clone_top = mem_new((size_t)test->n, sizeof *run->clone_top);
+    hash_weights(out->victim_hash, run->victim->model);
     if ((code = measure_victim(run, &env, out))) return code;
     if ((code = blackbox_open(&run->box, run->victim->model, run->chain, spec_int(&c->attack, "budget")))) return code;
     out->curve.test = test;
     if ((code = attack(run, c, out))) return err_prefix(code, "attack %s", c->attack.name);
+    hash_weights(out->clone_hash, out->clone);
     evaluate_classes(out->clone, test, run->clone_top);
     out->clone_last = evaluate_agreement(run->clone_top, test->labels, test->n);
     out->clone_val = curve_val(&out->curve);
@@ -342,7 +360,13 @@ static void put_cell(struct row *r, const struct cell *c)
     put(r, RESULT_label, c->label);
     put(r, RESULT_budget, spec_string(&c->attack, "budget"));
     put_number(r, RESULT_seed, "%.0f", (double)c->seed);
-    put(r, RESULT_version, HEIST_VERSION);
+    put_number(r, RESULT_victim_seed, "%.0f", (double)c->victim_seed);
+    put_number(r, RESULT_defense_seed, "%.0f", (double)c->defense_seed);
+    put_number(r, RESULT_attack_seed, "%.0f", (double)c->attack_seed);
+    put(r, RESULT_train_sha256, c->train_hash);
+    put(r, RESULT_test_sha256, c->test_hash);
+    put(r, RESULT_ood_sha256, c->ood_hash);
+    put(r, RESULT_pool_sha256, c->pool_hash);
     mem_free(attack);
     mem_free(training);
     mem_free(defense);
@@ -373,6 +397,19 @@ static void put_result(struct row *r, const struct cell_result *v)
     put_number(r, RESULT_query_us, "%.3f", v->query_us);
     put_number(r, RESULT_attack_s, "%.3f", v->attack_s);
     put_number(r, RESULT_peak_mb, "%.1f", v->peak_mb);
+    put(r, RESULT_victim_sha256, v->victim_hash);
+    put(r, RESULT_clone_sha256, v->clone_hash);
+}
+
+/* Who computed it, and with what. */
+static void put_machine(struct row *r)
+{
+    char text[MACHINE_TEXT];
+    put(r, RESULT_version, HEIST_VERSION);
+    put(r, RESULT_machine, machine_name(text));
+    put_number(r, RESULT_threads, "%.0f", omp_get_max_threads());
+    put(r, RESULT_kernels, layer_simd());
+    put(r, RESULT_openblas, machine_blas(text));
 }
 
 static int record_curve(const struct cell *c, const struct curve *curve, const char *dir)
@@ -402,6 +439,7 @@ int cell_record(const struct cell *c, const struct cell_result *r, const char *d
     if (code) return code;
     put_cell(&row, c);
     put_result(&row, r);
+    put_machine(&row);
     char *path = mem_print("%s/results.csv", dir);
     code = table_append(path, RESULT_COLUMNS, result_column, (const char *const *)row.value);
     for (int i = 0; i < RESULT_COLUMNS; i++) mem_free(row.value[i]);

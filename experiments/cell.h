@@ -22,18 +22,20 @@ struct cell {
     struct spec attack;  /* resolved */
     char *clone_model;
     uint64_t seed, victim_seed, defense_seed, attack_seed;
+    char train_hash[HASH_TEXT], test_hash[HASH_TEXT], ood_hash[HASH_TEXT], pool_hash[HASH_TEXT]; /* of the data; "" where there is none */
     char key[CELL_KEY];
 };
 
 void cell_free(struct cell *c); /* frees what it holds */
 
-/* Checks that the parts fit each other, opens the data it names and sets the names of sets and the key: a hash of every
+/* Checks that the parts fit each other, opens the data it names and sets the names of sets, their hashes and the key: a hash of every
  * resolved option and of the data. ERR_OPTION, ERR_SHAPE, ERR_MISSING, ERR_FORMAT. */
 int cell_resolve(struct cell *c, struct store *store);
 
 struct cell_result {
     int status; /* OK, or why there are no numbers */
     char error[512];
+    char victim_hash[HASH_TEXT], clone_hash[HASH_TEXT]; /* of their weights; "" where there are none */
     double victim_acc, defended_acc, mean_l1, argmax_flips;
     double clone_last, clone_val, clone_best, fidelity, kl_clean;
     int64_t queries_total, queries_distinct;

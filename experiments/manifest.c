@@ -26,6 +26,21 @@ const char *machine_processor(char buf[128])
     return buf;
 }
 
+const char *machine_name(char buf[MACHINE_TEXT])
+{
+    char processor[128];
+    snprintf(buf, MACHINE_TEXT, "%s (%ld cores)", machine_processor(processor), sysconf(_SC_NPROCESSORS_ONLN));
+    return buf;
+}
+
+const char *machine_blas(char buf[MACHINE_TEXT])
+{
+    char version[64] = "unknown";
+    sscanf(blas_config(), "OpenBLAS %63s", version);
+    snprintf(buf, MACHINE_TEXT, "%s %s", version, blas_core());
+    return buf;
+}
+
 static void add_machine(cJSON *root)
 {
     char processor[128], when[32];
@@ -68,14 +83,38 @@ static void add_data(cJSON *root, const struct store *store)
     }
 }
 
+/* What the file says of earlier runs: {"runs": [...]}; a file of an older version is one run by itself. Anything else, or none, is
+ * no run. */
+static cJSON *earlier_runs(const char *path)
+{
+    char *text = NULL;
+    size_t size;
+    cJSON *old = file_read(&text, &size, path) ? NULL : cJSON_Parse(text);
+    cJSON *runs = cJSON_DetachItemFromObject(old, "runs");
+    mem_free(text);
+    if (cJSON_IsArray(runs)) {
+        cJSON_Delete(old);
+        return runs;
+    }
+    cJSON_Delete(runs);
+    runs = cJSON_CreateArray();
+    if (cJSON_HasObjectItem(old, "build")) cJSON_AddItemToArray(runs, old);
+    else cJSON_Delete(old);
+    return runs;
+}
+
 int manifest_write(const char *dir, const struct store *store, int argc, char *const *argv)
 {
-    cJSON *root = cJSON_CreateObject(), *command = cJSON_AddArrayToObject(root, "command");
+    char *path = mem_print("%s/manifest.json", dir);
+    cJSON *root = cJSON_CreateObject(), *runs = earlier_runs(path), *run = cJSON_CreateObject();
+    cJSON_AddItemToObject(root, "runs", runs);
+    cJSON_AddItemToArray(runs, run);
+    cJSON *command = cJSON_AddArrayToObject(run, "command");
     for (int i = 0; i < argc; i++) cJSON_AddItemToArray(command, cJSON_CreateString(argv[i]));
-    add_build(root);
-    add_machine(root);
-    add_data(root, store);
-    char *text = cJSON_Print(root), *path = mem_print("%s/manifest.json", dir), *line = mem_print("%s\n", text);
+    add_build(run);
+    add_machine(run);
+    add_data(run, store);
+    char *text = cJSON_Print(root), *line = mem_print("%s\n", text);
     int code = file_write(path, line, strlen(line));
     cJSON_free(text);
     cJSON_Delete(root);

@@ -1,12 +1,17 @@
-/* manifest.json: where a folder's numbers come from. */
+/* Where numbers come from: manifest.json, an entry a run; and what a row of results.csv says of the machine. */
 #ifndef HEIST_EXPERIMENTS_MANIFEST_H
 #define HEIST_EXPERIMENTS_MANIFEST_H
 
 #include "experiments/store.h"
 
-/* Writes DIR/manifest.json: machine, compiler, flags, libraries, the data sets of the store with their checksums, and the
+/* Adds a run to the "runs" of DIR/manifest.json: machine, compiler, flags, libraries, the data sets of the store with their checksums, and the
  * command line. ERR_IO. */
 int manifest_write(const char *dir, const struct store *store, int argc, char *const *argv);
+
+/* "AMD EPYC (2 cores)"; OpenBLAS's version and core, "0.3.21 Haswell". Both return buf. */
+enum { MACHINE_TEXT = 160 };
+const char *machine_name(char buf[MACHINE_TEXT]);
+const char *machine_blas(char buf[MACHINE_TEXT]);
 
 /* The processor's name, "unknown" where the system does not say; buf of at least 128. */
 const char *machine_processor(char buf[128]);

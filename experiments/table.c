@@ -282,34 +282,28 @@ static void put_row(struct text *t, int n, const char *const *value)
     for (int i = 0; i < n; i++) put_field(t, value[i] ? value[i] : "", i + 1 < n ? ',' : '\n', n == 1);
 }
 
-/* place[i] = the file's column for our column i. */
+/* place[i] = the file's column for our column i; what the file lacks goes behind its own. Returns how many columns that makes. */
 static int find_columns(int *place, const struct reader *header, int n, const char *const *column)
 {
+    int columns = header->columns;
     for (int i = 0; i < n; i++) {
         place[i] = -1;
         for (int j = 0; j < header->columns; j++)
             if (strcmp(column[i], header->cell[j]) == 0) place[i] = j;
-        if (place[i] < 0)
-            return err_set(ERR_FORMAT, "%s: has no column '%s': written by another version? move it away and run again",
-                           header->path, column[i]);
+        if (place[i] < 0) place[i] = columns++;
     }
-    return OK;
+    return columns;
 }
 
 /* Our rows as rows of the file: its columns, its order. */
-static int put_rows(struct text *t, const struct reader *header, int rows, int n, const char *const *column,
-                    const char *const *value)
+static void put_rows(struct text *t, const int *place, int columns, int rows, int n, const char *const *value)
 {
-    int *place = mem_new((size_t)n, sizeof *place);
-    const char **row = mem_new((size_t)header->columns, sizeof *row);
-    int code = find_columns(place, header, n, column);
-    for (int k = 0; k < rows && !code; k++) {
+    const char **row = mem_new((size_t)columns, sizeof *row);
+    for (int k = 0; k < rows; k++) {
         for (int i = 0; i < n; i++) row[place[i]] = value[(size_t)k * (size_t)n + (size_t)i];
-        put_row(t, header->columns, row);
+        put_row(t, columns, row);
     }
     mem_free(row);
-    mem_free(place);
-    return code;
 }
 
 /* Does the file end with a whole row? Without parsing all of it, as a long sweep appends often: its quotes pair up, it
@@ -363,23 +357,67 @@ static int new_file(const char *path, const char *old, size_t old_size, int rows
     return code;
 }
 
+/* Behind the rows of a file that has every column. */
+static int extend(struct reader *header, const char *bytes, size_t size, const struct text *t)
+{
+    struct reader all = {0};
+    size_t whole = size;
+    int code = OK;
+    if (!ends_whole(header, bytes, size)) {
+        code = reader_start(&all, header->path, size);
+        if (!code) code = read_rows(&all, bytes, size, &whole);
+    }
+    if (!code) code = add_bytes(header->path, whole, t->bytes, t->size);
+    reader_end(&all);
+    return code;
+}
+
+/* A file of an older version: written anew with the columns that it lacks. */
+static int widen(const char *path, const int *place, int columns, int n, const char *const *column, const struct text *rows)
+{
+    struct table *old = NULL;
+    struct text t = {0};
+    int code = table_read(&old, path);
+    if (code) return code;
+    const char **row = mem_new((size_t)columns, sizeof *row);
+    for (int i = 0; i < n; i++) row[place[i]] = column[i];
+    for (int i = 0; i < old->columns; i++) row[i] = old->column[i];
+    put_row(&t, columns, row);
+    memset(row, 0, (size_t)columns * sizeof *row);
+    for (int k = 0; k < old->rows; k++) {
+        memcpy(row, old->cell + (size_t)k * (size_t)old->columns, (size_t)old->columns * sizeof *row);
+        put_row(&t, columns, row);
+    }
+    reserve(&t, rows->size + 1);
+    if (rows->size) memcpy(t.bytes + t.size, rows->bytes, rows->size);
+    code = file_write(path, t.bytes, t.size + rows->size);
+    mem_free(row);
+    mem_free(t.bytes);
+    table_free(old);
+    return code;
+}
+
 static int old_file(const char *path, const char *bytes, size_t size, int rows, int n, const char *const *column,
                     const char *const *value)
 {
-    struct reader header = {0}, all = {0};
+    struct reader header = {0};
     struct text t = {0};
-    size_t at = skip_mark(bytes, size), end = row_end(bytes, at, size), whole = size;
-    int code = reader_start(&header, path, size);
+    int *place = mem_new((size_t)n, sizeof *place);
+    size_t at = skip_mark(bytes, size), end = row_end(bytes, at, size);
+    int columns = 0, code = reader_start(&header, path, size);
     if (!code) code = read_row(&header, bytes + at, end - at);
     if (!code && !header.columns) code = err_set(ERR_FORMAT, "%s: line 1: empty, expected the columns' names", path);
-    if (!code) code = put_rows(&t, &header, rows, n, column, value);
-    if (!code && !ends_whole(&header, bytes, size)) {
-        code = reader_start(&all, path, size);
-        if (!code) code = read_rows(&all, bytes, size, &whole);
+    if (code) goto out;
+    columns = find_columns(place, &header, n, column);
+    if (place[0] >= header.columns) {
+        code = err_set(ERR_FORMAT, "%s: has no column '%s': another kind of table? move it away and run again", path, column[0]);
+        goto out;
     }
-    if (!code) code = add_bytes(path, whole, t.bytes, t.size);
+    put_rows(&t, place, columns, rows, n, value);
+    code = columns > header.columns ? widen(path, place, columns, n, column, &t) : extend(&header, bytes, size, &t);
+out:
+    mem_free(place);
     mem_free(t.bytes);
-    reader_end(&all);
     reader_end(&header);
     return code;
 }

@@ -45,7 +45,20 @@
     X(query_us, "microseconds for one answer")                                                             \
     X(attack_s, "seconds of the whole attack")                                                             \
     X(peak_mb, "peak memory, MiB")                                                                         \
-    X(version, "version of heist")
+    X(version, "version of heist")                                                                         \
+    X(victim_seed, "seed of the victim's training")                                                        \
+    X(defense_seed, "seed of the defense")                                                                 \
+    X(attack_seed, "seed of the attack")                                                                   \
+    X(train_sha256, "hash of the victim's training images and labels")                                     \
+    X(test_sha256, "hash of the test images and labels")                                                   \
+    X(ood_sha256, "hash of the OOD set; empty: none")                                                      \
+    X(pool_sha256, "hash of the attacker's pool; empty: none")                                             \
+    X(victim_sha256, "hash of the victim's weights")                                                       \
+    X(clone_sha256, "hash of the clone's weights after its last epoch")                                    \
+    X(machine, "the processor, and its cores that could be used")                                          \
+    X(threads, "threads that computed the cell; the numbers do not depend on it")                          \
+    X(kernels, "instruction set of the layers' loops")                                                     \
+    X(openblas, "OpenBLAS: its version, and the core its kernels are for")
 
 /* curve.csv: one row for each epoch of a clone's training. */
 #define CURVE_FIELDS(X)                                                          \
@@ -83,7 +96,8 @@ double table_number(const struct table *t, int row, const char *column);      /*
 
 /* Appends rows of n values, value [rows][n] for the columns named (NULL: empty); other columns of the file stay empty.
  * All or nothing, on disk on return. A new file appears at once with its header; in an old one a torn end is cut off
- * first. One writer at a time. ERR_FORMAT: no CSV, or it lacks a column; ERR_IO: the file is as it was. */
+ * first. A file of an older version that lacks some of the columns, but not the first, is replaced by one that has them, empty
+ * in the old rows. One writer at a time. ERR_FORMAT: no CSV, or it lacks the first column; ERR_IO: the file is as it was. */
 int table_append_rows(const char *path, int rows, int n, const char *const *column, const char *const *value);
 int table_append(const char *path, int n, const char *const *column, const char *const *value); /* one row */
 

@@ -6,8 +6,8 @@ ok() { passed=$((passed + 1)); }
 bad() { echo "FAIL: $1"; failed=$((failed + 1)); }
 check() { if eval "$2" >/dev/null 2>&1; then ok; else bad "$1"; fi; }
 
-# A results.csv without what is measured in seconds or megabytes; the rows stay where they are.
+# A results.csv without what is measured in seconds or megabytes, and where; the rows stay where they are.
 numbers() {
-    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version)$/) drop[i] = 1 }
+    awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version|machine|threads|kernels|openblas)$/) drop[i] = 1 }
         { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1"
 }

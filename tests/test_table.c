@@ -99,12 +99,25 @@ static void one_column_of_nothing(void)
 
 static void the_file_keeps_its_columns(void)
 {
-    static const char *const column[] = {"a", "b"}, *const value[] = {"1", "2"}, *const more[] = {"a", "z"};
+    static const char *const column[] = {"a", "b"}, *const value[] = {"1", "2"}, *const other[] = {"z", "a"};
     put_text("b,extra,a\n5,6,7\n");
     CHECK_OK(table_append(path, 2, column, value));
     check_file("b,extra,a\n5,6,7\n2,,1\n");
-    CHECK_ERR(table_append(path, 2, more, value), ERR_FORMAT, "no column 'z'");
+    CHECK_ERR(table_append(path, 2, other, value), ERR_FORMAT, "no column 'z'");
     check_file("b,extra,a\n5,6,7\n2,,1\n");
+}
+
+static void a_file_of_an_older_version_gets_the_new_columns(void)
+{
+    static const char *const column[] = {"a", "new", "b", "newer"}, *const value[] = {"1", "2, 3", "4", NULL};
+    put_text("b,extra,a\n5,\"6\n6\",7\n8,9,0\ntorn");
+    CHECK_OK(table_append(path, 4, column, value));
+    check_file("b,extra,a,new,newer\n5,\"6\n6\",7,,\n8,9,0,,\n4,,1,\"2, 3\",\n");
+    CHECK_OK(table_append(path, 4, column, value));
+    check_file("b,extra,a,new,newer\n5,\"6\n6\",7,,\n8,9,0,,\n4,,1,\"2, 3\",\n4,,1,\"2, 3\",\n");
+    put_text("a\n");
+    CHECK_OK(table_append_rows(path, 0, 4, column, value));
+    check_file("a,new,b,newer\n");
 }
 
 static void many_rows_at_once(void)
@@ -122,7 +135,7 @@ static void every_field_has_a_name_and_help(void)
     for (int i = 0; i < RESULT_COLUMNS; i++) CHECK(*result_column[i] && *result_help[i]);
     for (int i = 0; i < CURVE_COLUMNS; i++) CHECK(*curve_column[i] && *curve_help[i]);
     CHECK_STR(result_column[RESULT_ood_is_pool], "ood_is_pool");
-    CHECK_STR(result_column[RESULT_COLUMNS - 1], "version");
+    CHECK_STR(result_column[RESULT_COLUMNS - 1], "openblas");
     CHECK_STR(curve_column[CURVE_epoch], "epoch");
 }
 
@@ -260,6 +273,7 @@ int main(void)
     RUN(any_text_comes_back);
     RUN(one_column_of_nothing);
     RUN(the_file_keeps_its_columns);
+    RUN(a_file_of_an_older_version_gets_the_new_columns);
     RUN(many_rows_at_once);
     RUN(every_field_has_a_name_and_help);
     RUN(torn_at_every_byte);
