@@ -14,6 +14,9 @@ int file_write(const char *path, const void *bytes, size_t size);
 int file_exists(const char *path);
 int64_t file_size(const char *path); /* -1 where there is none */
 
+/* rm -rf: a file, or a folder with all that is in it. Links are removed, not followed. */
+void file_remove(const char *path);
+
 /* mkdir -p. */
 int file_folder(const char *path);
 

