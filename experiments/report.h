@@ -55,6 +55,9 @@ enum metric {
     METRICS
 };
 
+/* Its column of results.csv. */
+const char *metric_column(enum metric m);
+
 /* "88.63 ± 0.41", in the metric's unit (accuracies and shares in %, ratio and L1 as they are); "-" without a value. */
 enum { STAT_TEXT = 64 };
 const char *stat_text(char buf[STAT_TEXT], struct stat_mean s, enum metric m);
@@ -63,6 +66,7 @@ const char *stat_text(char buf[STAT_TEXT], struct stat_mean s, enum metric m);
 struct report_row {
     int victim, defense, attack, seed; /* indices */
     int key;                           /* of the curve; -1: no key */
+    int line;                          /* row of report.results */
     const char *seed_text, *status, *error;
     int ok;
     int soft;                          /* 1: whole posteriors are released */
@@ -123,6 +127,40 @@ double report_against_undefended(const struct report *r, const struct report_cel
 
 /* Does attack `a` meet victim v at all? (Several victims need not be attacked alike.) */
 int report_attacked(const struct report *r, int victim, int attack);
+
+/* ---- where it comes from (report_provenance.c) ------------------------------------------- */
+
+enum { PROVENANCE_HASH = 17 };
+
+/* What rows were computed by; strings belong to the table, "" where a row of an older version does not say. */
+struct origin {
+    const char *version, *machine, *threads, *kernels, *openblas;
+    int rows;
+};
+
+/* A data set and what it was for: "train", "test", "OOD", "pool". */
+struct origin_set {
+    const char *role, *name, *sha256;
+};
+
+struct grid;
+struct provenance {
+    int origins, sets;
+    struct origin *origin;
+    struct origin_set *set;         /* those whose hash is known */
+    char options[PROVENANCE_HASH];  /* a hash of the rows' keys: of all their options and data */
+};
+
+/* Of one victim's rows; -1: of all. provenance_free frees. */
+struct provenance *provenance_of(const struct report *r, int victim);
+void provenance_free(struct provenance *p); /* accepts NULL */
+
+/* In one line, for below a table; mem_free frees. */
+char *provenance_line(const struct provenance *p);
+
+/* As tables; grid_free frees. */
+struct grid *provenance_origins(const struct provenance *p);
+struct grid *provenance_sets(const struct provenance *p);
 
 /* ---- tables (report_grid.c, report_tables.c, report_markdown.c, report_latex.c, report_text.c) ------------------------------ */
 

@@ -7,52 +7,8 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/progress.h"
-#include "base/rng.h"
 #include "experiments/report.h"
-
-/* ---- words: texts numbered in the order of first appearance ----------------------------- */
-
-struct words {
-    int n, slots;
-    char **word; /* [n] */
-    int *slot;   /* [slots] open addressing: 1 + the word's number, 0: free */
-};
-
-static int *find_slot(const struct words *w, const char *text)
-{
-    uint64_t i = rng_hash(text) % (uint64_t)w->slots;
-    while (w->slot[i] && strcmp(w->word[w->slot[i] - 1], text)) i = (i + 1) % (uint64_t)w->slots;
-    return &w->slot[i];
-}
-
-static void words_init(struct words *w, int most)
-{
-    w->slots = 2 * most + 1;
-    w->word = mem_new((size_t)most + 1, sizeof *w->word);
-    w->slot = mem_new((size_t)w->slots, sizeof *w->slot);
-}
-
-static void words_free(struct words *w)
-{
-    for (int i = 0; i < w->n; i++) mem_free(w->word[i]);
-    mem_free(w->word);
-    mem_free(w->slot);
-}
-
-static int words_add(struct words *w, const char *text)
-{
-    int *slot = find_slot(w, text);
-    if (!*slot) {
-        w->word[w->n] = mem_string(text);
-        *slot = ++w->n;
-    }
-    return *slot - 1;
-}
-
-static int words_find(const struct words *w, const char *text)
-{
-    return *find_slot(w, text) - 1;
-}
+#include "experiments/words.h"
 
 /* ---- methods: which rows belong together ------------------------------------------------ */
 
@@ -140,7 +96,7 @@ static char **find_victims(const struct table *t, int *of_row, int *n)
 
 /* ---- rows ------------------------------------------------------------------------------- */
 
-static const char *const metric_column[METRICS] = {
+static const char *const column_of[METRICS] = {
     [METRIC_VICTIM] = "victim_acc",   [METRIC_DEFENDED] = "defended_acc",     [METRIC_L1] = "mean_l1",
     [METRIC_FLIPS] = "argmax_flips",  [METRIC_VICTIM_S] = "victim_train_s",   [METRIC_FIT_S] = "fit_s",
     [METRIC_QUERY_US] = "query_us",   [METRIC_LAST] = "clone_acc_last",       [METRIC_VAL] = "clone_acc_val",
@@ -149,9 +105,15 @@ static const char *const metric_column[METRICS] = {
     [METRIC_DISTANCE] = "ood_distance", [METRIC_BUDGET] = "budget",
 };
 
+const char *metric_column(enum metric m)
+{
+    return column_of[m];
+}
+
 static struct report_row make_row(const struct table *t, int i)
 {
     struct report_row r = {.key = -1,
+                           .line = i,
                            .seed_text = table_get(t, i, "seed"),
                            .status = table_get(t, i, "status"),
                            .error = table_get(t, i, "error")};
@@ -159,7 +121,7 @@ static struct report_row make_row(const struct table *t, int i)
     r.flagged = table_number(t, i, "ood_is_pool") == 1;
     r.soft = strcmp(table_get(t, i, "label"), "soft") == 0;
     r.leaks = table_number(t, i, "pool_is_train") == 1 || strstr(table_get(t, i, "attack"), ":knowledge=clean") || strstr(table_get(t, i, "attack"), ":knowledge=members");
-    for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, metric_column[m]);
+    for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, column_of[m]);
     return r;
 }
 

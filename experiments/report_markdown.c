@@ -2,20 +2,31 @@
 #include "base/mem.h"
 #include "experiments/report.h"
 
-/* A table under its heading, and how to read it; nothing where it has no rows. */
-static void write_table(struct grid *g, const char *heading, const char *read, FILE *f)
+static void write_origin(const struct report *r, int victim, FILE *f)
+{
+    struct provenance *p = provenance_of(r, victim);
+    char *line = provenance_line(p), *safe = md_text(line);
+    fprintf(f, "<sub>Provenance: %s.</sub>\n\n", safe);
+    mem_free(safe);
+    mem_free(line);
+    provenance_free(p);
+}
+
+/* A victim's table under its heading, how to read it, and where it comes from; nothing where it has no rows. */
+static void write_table(const struct report *r, int victim, struct grid *g, const char *heading, const char *read, FILE *f)
 {
     if (g->rows > 1) {
         fprintf(f, "### %s\n\n", heading);
         grid_markdown(g, f);
         fprintf(f, "%s%s\n\n", *read ? "\nHow to read: " : "", read);
+        write_origin(r, victim, f);
     }
     grid_free(g);
 }
 
 static void write_costs(const struct report *r, int victim, FILE *f)
 {
-    write_table(report_costs(r, victim), "What a defense costs",
+    write_table(r, victim, report_costs(r, victim), "What a defense costs",
                 "*victim* is the network itself on the test set, *defended* the answers that users get; the "
                 "difference is what they pay. *mean L1* (0 to 2) and *argmax flips* say how far the answers to the attacks' queries were moved. "
                 "Training seconds are 0 where the network came from the cache.",
@@ -35,13 +46,13 @@ static void write_matrix(const struct report *r, int victim, FILE *f)
         r->seeds > 1 ? " ↓ (↑): lower (higher) than the undefended victim's clone under the same attack, ↓ p < 0.05, ↓↓ p < 0.01, ↓↓↓ p < 0.001, by a "
                        "paired t-test over seeds, not corrected for the number of cells."
                      : "");
-    write_table(g, "Clone accuracy, %", read, f);
+    write_table(r, victim, g, "Clone accuracy, %", read, f);
     mem_free(read);
 }
 
 static void write_above(const struct report *r, int victim, FILE *f)
 {
-    write_table(report_above(r, victim), "More than the undefended victim gives",
+    write_table(r, victim, report_above(r, victim), "More than the undefended victim gives",
                 "these clones are better than the undefended victim's. Where intervals overlap, the spread between seeds "
                 "explains it. Where they do not, the answers may teach better than clean ones: a smaller confidence acts as smoothed "
                 "labels.",
@@ -50,7 +61,7 @@ static void write_above(const struct report *r, int victim, FILE *f)
 
 static void write_clones(const struct report *r, int victim, FILE *f)
 {
-    write_table(report_clones(r, victim), "Every clone",
+    write_table(r, victim, report_clones(r, victim), "Every clone",
                 "*last* is the clone after its last epoch and the headline; *val* is the epoch that the attacker would "
                 "choose on held-out answers; *best* is chosen on the test set, an oracle that no attacker has, as papers print it. "
                 "*of victim* is last over the victim's accuracy; *fidelity* is how often clone and victim agree.",
@@ -59,7 +70,7 @@ static void write_clones(const struct report *r, int victim, FILE *f)
 
 static void write_failures(const struct report *r, int victim, FILE *f)
 {
-    write_table(report_failures(r, victim), "Failed", "", f);
+    write_table(r, victim, report_failures(r, victim), "Failed", "", f);
 }
 
 /* ---- figures and the whole -------------------------------------------------------------- */
@@ -104,6 +115,22 @@ static void write_victim(const struct report *r, int victim, FILE *f)
         fputs("No training curves: curve.csv holds no rows for this victim.\n\n", f);
 }
 
+/* Of all rows, and the checksums whole. */
+static void write_provenance(const struct report *r, FILE *f)
+{
+    struct provenance *p = provenance_of(r, -1);
+    struct grid *origins = provenance_origins(p), *sets = provenance_sets(p);
+    fputs("## Provenance\n\n", f);
+    grid_markdown(origins, f);
+    fputc('\n', f);
+    if (p->sets) grid_markdown(sets, f);
+    fprintf(f, "%sOptions %s: a hash of the keys of all rows, each of which is a hash of every option and of the data. "
+            "`heist reproduce DIR/results.csv --key KEY` computes a row again and compares every number.\n", p->sets ? "\n" : "", p->options);
+    grid_free(origins);
+    grid_free(sets);
+    provenance_free(p);
+}
+
 void report_markdown(const struct report *r, FILE *f)
 {
     fprintf(f, "# Model stealing: results\n\n%d rows, %d failed; %d victim%s, %d defense%s, %d attack%s, %d seed%s.%s\n\n",
@@ -117,4 +144,5 @@ void report_markdown(const struct report *r, FILE *f)
             "were averaged with it.\n\n",
             r->repeated);
     for (int v = 0; v < r->victims; v++) write_victim(r, v, f);
+    write_provenance(r, f);
 }

@@ -62,6 +62,15 @@ static void put_victim(const struct report *r, int victim, FILE *f)
     grid_free(g);
 }
 
+static void put_provenance(const struct report *r, FILE *f)
+{
+    struct provenance *p = provenance_of(r, -1);
+    char *line = provenance_line(p);
+    fprintf(f, "%s\n", line);
+    mem_free(line);
+    provenance_free(p);
+}
+
 void report_text(const struct report *r, FILE *f, const char *dir)
 {
     int flagged, leaks;
@@ -73,5 +82,6 @@ void report_text(const struct report *r, FILE *f, const char *dir)
     fputs(
         "last is the headline; val is chosen by the attacker on held-out answers; best is an oracle (chosen on the test set)\n",
         f);
+    put_provenance(r, f);
     if (r->failed) fprintf(f, "%d of %d rows failed; %s/report.md lists their errors\n", r->failed, r->rows, dir);
 }

@@ -1,6 +1,7 @@
 /* What a report says beyond single cells: the worst case over attacks, and the paired test against the undefended victim. */
 #include <math.h>
 
+#include "base/hash.h"
 #include "experiments/report.h"
 #include "tests/scratch.h"
 
@@ -127,6 +128,61 @@ static void budgets_become_a_curve(void)
     mem_free(path);
 }
 
+/* ---- where rows come from ----------------------------------------------------------------------------- */
+
+static const char origin_head[] = "key,dataset,model,defense,attack,seed,status,version,pool,train_sha256,pool_sha256,machine,threads,kernels,openblas\n";
+static const char origin_rows[][200] = {"k1,mnist:n=5,lenet5,none,knockoff,1,ok,v1,strokes:n=3,aaaa5678bbb,cccc5678ddd,CPU (4 cores),2,avx2,0.3 Core\n",
+                                        "k2,mnist:n=5,lenet5,none,knockoff,2,ok,v2,strokes:n=3,aaaa5678bbb,eeee5678fff,CPU (4 cores),2,avx2,0.3 Core\n",
+                                        "k3,mnist:n=5,lenet5,none,knockoff,3,ok,v2,strokes:n=3,aaaa5678bbb,cccc5678ddd,CPU (4 cores),2,avx2,0.3 Core\n",
+                                        "k4,mnist:n=5,lenet5,none,knockoff,4,ok,v0,,,,,,,\n"};
+
+/* The provenance of these rows, in this order; its line into *line, that the caller frees. */
+static struct provenance *origin_of(int rows, const int *row, char **line)
+{
+    struct report *r = NULL;
+    char *text = mem_string(origin_head);
+    for (int i = 0; i < rows; i++) {
+        char *longer = mem_print("%s%s", text, origin_rows[row[i]]);
+        mem_free(text);
+        text = longer;
+    }
+    write_at("results.csv", text, strlen(text));
+    mem_free(text);
+    if (!CHECK_OK(report_load(&r, scratch))) exit(1);
+    struct provenance *p = provenance_of(r, -1);
+    *line = provenance_line(p);
+    report_free(r); /* the texts of p were its table's: its numbers stay */
+    return p;
+}
+
+static void rows_say_where_they_come_from(void)
+{
+    char *line, *other, want[200], hash[HASH_TEXT];
+    struct provenance *p = origin_of(1, (const int[]){0}, &line), *q;
+    hash_bytes(hash, "k1\n", 3);
+    snprintf(want, sizeof want, "options %.16s; heist v1 on CPU (4 cores), 2 threads, avx2, OpenBLAS 0.3 Core; data mnist (train) aaaa5678, strokes (pool) cccc5678", hash);
+    CHECK_STR(line, want);
+    mem_free(line);
+    provenance_free(p);
+
+    p = origin_of(4, (const int[]){0, 1, 2, 3}, &line);
+    q = origin_of(4, (const int[]){3, 1, 0, 2}, &other);
+    CHECK_INT(p->origins, 3); /* v1, v2, v0 */
+    CHECK_INT(p->origin[1].rows, 2);
+    CHECK_INT(p->sets, 3); /* one training set, two pools of one name */
+    CHECK_STR(p->options, q->options);
+    CHECK(strstr(line, "heist v1 on CPU") && strstr(line, ", and heist v2 on CPU") && strstr(line, ", and 1 more; data"));
+    mem_free(line);
+    mem_free(other);
+    provenance_free(p);
+    provenance_free(q);
+
+    p = origin_of(1, (const int[]){3}, &line);
+    CHECK(strstr(line, "heist v0 on a machine that the rows do not name; data without checksums"));
+    mem_free(line);
+    provenance_free(p);
+}
+
 int main(void)
 {
     if (!mkdtemp(scratch)) return 1;
@@ -135,6 +191,7 @@ int main(void)
     RUN(cells_are_compared_seed_by_seed);
     RUN(the_report_says_both);
     RUN(budgets_become_a_curve);
+    RUN(rows_say_where_they_come_from);
     remove_all(scratch);
     return check_done();
 }
