@@ -11,6 +11,7 @@ int cmd_run(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_collect(int argc, char **argv);
 int cmd_report(int argc, char **argv);
+int cmd_diff(int argc, char **argv);
 int cmd_reproduce(int argc, char **argv);
 int cmd_cost(int argc, char **argv);
 int cmd_train(int argc, char **argv);

@@ -160,11 +160,3 @@ int cmd_collect(int argc, char **argv)
     if (!code) code = report_write(c.word[0], stdout);
     return cmd_exit("collect", code);
 }
-
-int cmd_report(int argc, char **argv)
-{
-    struct cmd c = {.usage = "report DIR", .about = "Draws report.md and the plots of a results folder again, from its CSV files alone.", .least = 1, .most = 1};
-    int code = cmd_parse(&c, argc, argv);
-    if (!code) code = report_write(c.word[0], stdout);
-    return cmd_exit("report", code);
-}

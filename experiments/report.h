@@ -111,6 +111,14 @@ struct report {
 int report_load(struct report **out, const char *dir);
 void report_free(struct report *r); /* accepts NULL */
 
+/* The same of tables in memory, which it owns then; curve NULL: none. `results` has rows and passes report_check: ERR_FORMAT where a
+ * column is missing, ERR_MISSING where there are no rows; `path` is for the text. */
+struct report *report_of(struct table *results, struct table *curve);
+int report_check(const struct table *results, const char *path);
+
+/* One metric over rows that are ok; rows of one seed count as one value. */
+struct stat_mean report_over_seeds(const struct report_row *row, int n, enum metric m);
+
 /* NULL where there is none. */
 const struct report_cell *report_find(const struct report *r, int victim, int defense, int attack);
 

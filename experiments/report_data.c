@@ -203,6 +203,11 @@ static struct stat_mean over_seeds(const struct report_row *row, int n, enum met
     return stat;
 }
 
+struct stat_mean report_over_seeds(const struct report_row *row, int n, enum metric m)
+{
+    return over_seeds(row, n, m, 1, 0);
+}
+
 static void make_cells(struct report *r)
 {
     r->cell = mem_new((size_t)r->rows, sizeof *r->cell);
@@ -220,7 +225,7 @@ static void make_cells(struct report *r)
             r->repeated += end > i && e->seed == e[-1].seed;
         }
         c->rows = end - i;
-        for (int m = 0; m < METRICS; m++) c->value[m] = over_seeds(row, c->rows, (enum metric)m, 1, 0);
+        for (int m = 0; m < METRICS; m++) c->value[m] = report_over_seeds(row, c->rows, (enum metric)m);
     }
 }
 
@@ -329,7 +334,7 @@ static int read_table(struct table **out, const char *path)
     return code;
 }
 
-static int check_columns(const struct table *t, const char *path)
+int report_check(const struct table *t, const char *path)
 {
     static const char *const need[] = {"dataset", "model", "defense", "attack", "seed", "status"};
     if (t->columns)
@@ -338,27 +343,32 @@ static int check_columns(const struct table *t, const char *path)
     return t->rows ? OK : err_set(ERR_MISSING, "%s: holds no rows yet: nothing to report", path);
 }
 
-int report_load(struct report **out, const char *dir)
+struct report *report_of(struct table *results, struct table *curve)
 {
-    char *results = mem_print("%s/results.csv", dir), *curve = mem_print("%s/curve.csv", dir);
     struct report *r = mem_new(1, sizeof *r);
     struct words keys = {0};
-    int code = read_table(&r->results, results);
-    if (!code) code = check_columns(r->results, results);
-    if (!code && file_size(curve) >= 0) code = read_table(&r->curve, curve);
-    if (code) goto out;
-    words_init(&keys, r->results->rows);
+    r->results = results;
+    r->curve = curve;
+    words_init(&keys, results->rows);
     load_rows(r, &keys);
     make_cells(r);
     make_sides(r);
-    if (r->curve) load_points(r, &keys);
-    *out = r;
-    r = NULL;
-out:
+    if (curve) load_points(r, &keys);
     words_free(&keys);
-    report_free(r);
-    mem_free(curve);
-    mem_free(results);
+    return r;
+}
+
+int report_load(struct report **out, const char *dir)
+{
+    char *of_results = mem_print("%s/results.csv", dir), *of_curve = mem_print("%s/curve.csv", dir);
+    struct table *results = NULL, *curve = NULL;
+    int code = read_table(&results, of_results);
+    if (!code) code = report_check(results, of_results);
+    if (!code && file_size(of_curve) >= 0) code = read_table(&curve, of_curve);
+    if (!code) *out = report_of(results, curve);
+    if (code) table_free(results);
+    mem_free(of_curve);
+    mem_free(of_results);
     return code;
 }
 

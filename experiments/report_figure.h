@@ -55,7 +55,8 @@ int figure_knob(const struct report *r, int victim, const char *folder);
 int figure_has_knob(const struct report *r, int victim);
 int figure_has_budget(const struct report *r, int victim);
 int figure_has_matrix(const struct report *r, int victim);
-int figure_has_heat(const struct report *r);
+int figure_has_heat(const struct report *r, int victim);
+int figure_has_distance(const struct report *r, int victim);
 int figure_has_curves(const struct report *r, int victim);
 int figure_marks(const struct report *r, int victim);
 

@@ -7,12 +7,12 @@
 
 #include "experiments/report_figure.h"
 
-/* How many different values, not empty, a column has: counted up to 2. */
-static int several(const struct table *t, const char *column)
+/* Has a column several values, not empty, among the victim's rows? */
+static int several(const struct report *r, int victim, const char *column)
 {
     const char *first = "";
-    for (int i = 0; i < t->rows; i++) {
-        const char *v = table_get(t, i, column);
+    for (int i = 0; i < r->rows; i++) {
+        const char *v = r->row[i].victim == victim ? table_get(r->results, r->row[i].line, column) : "";
         if (!*v || strcmp(v, first) == 0) continue;
         if (*first) return 1;
         first = v;
@@ -20,9 +20,17 @@ static int several(const struct table *t, const char *column)
     return 0;
 }
 
-int figure_has_heat(const struct report *r)
+int figure_has_heat(const struct report *r, int victim)
 {
-    return several(r->results, "ood") && several(r->results, "pool");
+    return several(r, victim, "ood") && several(r, victim, "pool");
+}
+
+int figure_has_distance(const struct report *r, int victim)
+{
+    int any = 0;
+    for (int i = 0; i < r->cells; i++)
+        any |= r->cell[i].victim == victim && r->cell[i].value[METRIC_LAST].n && r->cell[i].value[METRIC_DISTANCE].n;
+    return any && figure_has_heat(r, victim);
 }
 
 int figure_has_matrix(const struct report *r, int victim)
@@ -30,7 +38,7 @@ int figure_has_matrix(const struct report *r, int victim)
     int attacks = 0, defenses = 0;
     for (int a = 0; a < r->attacks; a++) attacks += report_attacked(r, victim, a);
     for (int i = 0; i < r->sides; i++) defenses += r->side[i].victim == victim;
-    return attacks > 1 && defenses > 1 && !figure_has_heat(r);
+    return attacks > 1 && defenses > 1 && !figure_has_heat(r, victim);
 }
 
 static int heat(const struct report *r, const char *what, int victim, const char *folder)

@@ -30,7 +30,8 @@ int plot_has(const struct report *r, const char *what, int victim)
     if (strcmp(what, "budget") == 0) return figure_has_budget(r, victim);
     if (strcmp(what, "knob") == 0) return figure_has_knob(r, victim);
     if (strcmp(what, "attack_defense") == 0) return figure_has_matrix(r, victim);
-    if (strncmp(what, "ood_", 4) == 0) return figure_has_heat(r);
+    if (strcmp(what, "ood_pool") == 0) return figure_has_heat(r, victim);
+    if (strcmp(what, "ood_distance") == 0) return figure_has_distance(r, victim);
     return 1;
 }
 
