@@ -50,7 +50,7 @@ help:
 	@echo 'make              build build/$(V)/heist (V=release|debug|asan|tsan)'
 	@echo 'make run          install what is missing, build, get the data, run experiments/sweeps/quick.ini'
 	@echo 'make test         the same set-up, then every test (make asan test: under ASan and UBSan)'
-	@echo 'make test-integration  a real Slurm on this machine, and what else has to be installed first'
+	@echo 'make test-integration  what needs a cluster (Slurm, on this machine) or a typesetter: installs them'
 	@echo 'make golden GOLDEN=DIR   check the golden vectors of a folder'
 	@echo 'make bench        side by side with PyTorch (installs python3-torch); ROWS=lenet5,resnet18/train: those alone'
 	@echo 'make lint         cppcheck and clang-tidy      make fuzz   ten minutes for each reader'
