@@ -19,8 +19,9 @@ enum { BATCH = 128, CHANNELS = 16 };
     {"budget", OPTION_INT, "9450", 1, 1e9, 0, "queries; 9450 = 150 (1 + 2 + ... + 32)"},                              \
     {"seeds", OPTION_INT, "150", 1, 1e7, 0, "images of the victim's training set that the attacker has"},              \
     {"rounds", OPTION_INT, "6", 1, 30, 0, "rounds of training; between two of them the set grows"},                   \
-    {"direction", OPTION_CHOICE, DIRECTION, 0, 0, "label random untargeted targeted",                                 \
-     "up the logit of the answered class | of a random class | up the loss | down the loss of a random other class"},  \
+    {"direction", OPTION_CHOICE, DIRECTION, 0, 0, "label random untargeted targeted self top",                        \
+     "up the logit of the answered class | of a random class | up the loss | down the loss of a random other class | " \
+     "down the loss of the answered class | copy c up the logit of the c-th likeliest other class"},                   \
     {"lambda", OPTION_REAL, "0.1", 0, 100, 0, "how far an image moves"},                                              \
     {"space", OPTION_CHOICE, "normalised", 0, 0, "normalised pixel",                                             \
      "lambda in units of the clone's std, or of pixels in [0,1]"},                                                    \
@@ -28,6 +29,8 @@ enum { BATCH = 128, CHANNELS = 16 };
     {"alpha", OPTION_REAL, "0", 0, 100, 0, "one step as a part of lambda, within lambda in all; 0: 1/iters"},          \
     {"clamp", OPTION_INT, "1", 0, 1, 0, "keep pixels in [0,1] (`clip` below is the gradient's)"},                      \
     {"copies", OPTION_INT, "1", 1, 100, 0, "copies of each image a round: 1 doubles the set"},                        \
+    {"reservoir", OPTION_INT, "0", 0, 1e9, 0, "images, drawn at random, that are moved in a round instead of all; 0: all"}, \
+    {"reservoir_from", OPTION_INT, "3", 0, 1000, 0, "the growth of the set, r = 0, 1, ..., from which the reservoir acts"},  \
     {"flip", OPTION_INT, "0", 0, 1000, 0,                                                                               \
      "lambda has the sign (-1)^round(r / flip) in the r-th growth of the set, r = 0, 1, ...; 0: always +"},           \
     {"relabel", OPTION_INT, "1", 0, 1, 0, "every round asks for the whole set again (as published; charged)"},         \
@@ -45,10 +48,12 @@ static const struct option options[] = {JBDA_OPTIONS("label", "1")}, options_tr[
      "Adaptive Misinformation: nothing is clipped"}
 
 /* The schedule never acts within a round of pp's 20 epochs, only in the last training. */
+#define POISONING "relabel=0:restart=1:epochs=20:lr=0.1:schedule=step:step=30:batch=64:final_epochs=100:final_lr=0.01"
 static const struct preset presets[] = {SHARED_PRESETS,
-    {"pp", "direction=untargeted:flip=5:relabel=0:restart=1:epochs=20:lr=0.1:schedule=step:step=30:batch=64:"
-           "final_epochs=100:final_lr=0.01",
-     "Prediction Poisoning (clipped in pixels; no reservoir)"}, PRESET_END};
+    {"pp", "direction=untargeted:flip=5:" POISONING, "Prediction Poisoning's jbda (clipped in pixels; no reservoir)"},
+    {"pp-reservoir", "direction=untargeted:flip=5:reservoir=400:reservoir_from=3:" POISONING, "the same with its code's reservoir, 400 images from the fourth growth on"},
+    {"pp-self", "direction=self:flip=5:" POISONING, "Prediction Poisoning's jbself (its code learns another image than it asks)"},
+    {"pp-top3", "direction=top:copies=3:iters=8:alpha=0.1:" POISONING, "Prediction Poisoning's jbtop3 (clipped in pixels; steps never back)"}, PRESET_END};
 
 #define MODELGUARD "direction=targeted:copies=3:relabel=0:restart=1:epochs=30:schedule=step:step=10:decay=0.5:momentum=0.5:"
 static const struct preset presets_tr[] = {SHARED_PRESETS,
@@ -102,6 +107,7 @@ struct state {
     struct tape *tape;
     struct transfer *t; /* room for all that the budget can buy; n grows */
     float *dz, *dx;     /* [BATCH][K], [BATCH][c][h][w] */
+    float *start, *q;   /* [BATCH]: the images that are moved, and their answers */
     struct rng targets;
     float total[CHANNELS], step[CHANNELS], low[CHANNELS], high[CHANNELS];
     int epoch;
@@ -138,13 +144,33 @@ static void set_steps(struct state *s, int growth)
 static enum jbda_slope slope_of(const struct spec *opt)
 {
     if (spec_is(opt, "direction", "untargeted")) return JBDA_CE_UP;
-    return spec_is(opt, "direction", "targeted") ? JBDA_CE_DOWN : JBDA_LOGIT_UP;
+    return spec_is(opt, "direction", "targeted") || spec_is(opt, "direction", "self") ? JBDA_CE_DOWN : JBDA_LOGIT_UP;
+}
+
+/* The class of rank 0, 1, ... by the logits z, `but` not counted; of equals the first. */
+static int ranked(const float *z, int classes, int but, int rank)
+{
+    for (int k = 0; k < classes; k++) {
+        int above = 0;
+        for (int j = 0; j < classes; j++) above += j != but && (z[j] > z[k] || (z[j] >= z[k] && j < k));
+        if (k != but && above == rank) return k;
+    }
+    return but;
+}
+
+/* direction=top: the classes are the clone's, of the images before they move. */
+static void choose_likely(struct state *s, int copy, int n, int *target)
+{
+    const int classes = s->clone->classes;
+    const float *z = model_forward(s->clone, s->tape, s->start, n);
+    for (int i = 0; i < n; i++) target[i] = ranked(z + i * classes, classes, argmax(s->q + i * classes, classes), classes > 1 ? copy % (classes - 1) : 0);
 }
 
 /* The class each image is moved by: the answered one, or a random one (targeted: any other, anew at every step). */
-static void choose_targets(struct state *s, const float *q, int n, int *target)
+static void choose_targets(struct state *s, int n, int *target)
 {
     const int classes = s->clone->classes;
+    const float *q = s->q;
     const int random = spec_is(s->opt, "direction", "random"), targeted = spec_is(s->opt, "direction", "targeted");
     for (int i = 0; i < n; i++) {
         const int top = argmax(q + i * classes, classes);
@@ -154,47 +180,69 @@ static void choose_targets(struct state *s, const float *q, int n, int *target)
     }
 }
 
-/* Rows [to, to + n) of the set = rows [from, from + n) moved. */
-static void move(struct state *s, int from, int to, int n)
+/* Rows [to, to + n) of the set = rows which[0..n) moved. */
+static void move(struct state *s, const int *which, int copy, int to, int n)
 {
-    const size_t d = s->t->d;
+    const size_t d = s->t->d, classes = (size_t)s->t->classes;
     const int iters = (int)spec_int(s->opt, "iters"), targeted = spec_is(s->opt, "direction", "targeted");
-    const float *start = s->t->x + (size_t)from * d, *q = s->t->q + (size_t)from * (size_t)s->t->classes;
     const float *low = spec_int(s->opt, "clamp") ? s->low : NULL, *high = low ? s->high : NULL;
     float *y = s->t->x + (size_t)to * d;
     int target[BATCH];
-    memcpy(s->t->family + to, s->t->family + from, (size_t)n * sizeof *s->t->family);
-    choose_targets(s, q, n, target);
-    memcpy(y, start, (size_t)n * d * sizeof *y);
+    for (int i = 0; i < n; i++) {
+        s->t->family[to + i] = s->t->family[which[i]];
+        memcpy(s->start + (size_t)i * d, s->t->x + (size_t)which[i] * d, d * sizeof *y);
+        memcpy(s->q + (size_t)i * classes, s->t->q + (size_t)which[i] * classes, classes * sizeof *s->q);
+    }
+    if (spec_is(s->opt, "direction", "top")) choose_likely(s, copy, n, target);
+    else choose_targets(s, n, target);
+    memcpy(y, s->start, (size_t)n * d * sizeof *y);
     for (int i = 0; i < iters; i++) {
-        if (i && targeted) choose_targets(s, q, n, target);
-        jbda_step(s->clone, s->tape, slope_of(s->opt), y, target, n, s->step, start, s->total, low, high, s->dz, s->dx, y);
+        if (i && targeted) choose_targets(s, n, target);
+        jbda_step(s->clone, s->tape, slope_of(s->opt), y, target, n, s->step, s->start, s->total, low, high, s->dz, s->dx, y);
     }
 }
 
-/* Appends `copies` moved copies of every image, as many as can be paid and `room` images hold. */
+/* How many of n images a growth of the set moves. */
+static int64_t movers(const struct spec *opt, int64_t growth, int64_t n)
+{
+    const int64_t reservoir = spec_int(opt, "reservoir");
+    return reservoir && growth >= spec_int(opt, "reservoir_from") && reservoir < n ? reservoir : n;
+}
+
+/* which: k of 0 .. n - 1, each k as likely as any other, in their order. */
+static void choose_movers(const struct state *s, int growth, int n, int k, int *which)
+{
+    struct rng r = rng_stream(s->env->seed, "jbda/reservoir", (uint64_t)growth);
+    for (int i = 0, chosen = 0; chosen < k; i++)
+        if (k == n || rng_below(&r, n - i) < k - chosen) which[chosen++] = i;
+}
+
+/* Appends `copies` moved copies of the images, as many as can be paid and `room` images hold. */
 static void augment(struct state *s, int growth, int room)
 {
-    const int was = s->t->n, copies = (int)spec_int(s->opt, "copies");
+    const int was = s->t->n, copies = (int)spec_int(s->opt, "copies"), moved = (int)movers(s->opt, growth, was);
+    int *which = mem_new((size_t)moved, sizeof *which);
     if (left(s) < room - was) room = was + (int)left(s);
+    choose_movers(s, growth, was, moved, which);
     set_steps(s, growth);
     for (int c = 0; c < copies; c++)
-        for (int i = 0; i < was && s->t->n < room; i += BATCH) {
-            int n = was - i < BATCH ? was - i : BATCH;
+        for (int i = 0; i < moved && s->t->n < room; i += BATCH) {
+            int n = moved - i < BATCH ? moved - i : BATCH;
             if (n > room - s->t->n) n = room - s->t->n;
-            move(s, i, s->t->n, n);
+            move(s, which + i, c, s->t->n, n);
             s->t->n += n;
         }
+    mem_free(which);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------- */
 
-/* Images a set can reach: seeds (1 + copies)^(rounds - 1), no more than the budget. */
+/* Images a set can reach: seeds (1 + copies)^(rounds - 1), less with a reservoir, no more than the budget. */
 static int most_images(const struct spec *opt)
 {
     const int64_t budget = spec_int(opt, "budget");
     int64_t n = spec_int(opt, "seeds");
-    for (int64_t i = 1; i < spec_int(opt, "rounds") && n < budget; i++) n *= 1 + spec_int(opt, "copies");
+    for (int64_t i = 1; i < spec_int(opt, "rounds") && n < budget; i++) n += movers(opt, i - 1, n) * spec_int(opt, "copies");
     return (int)(n < budget ? n : budget);
 }
 
@@ -270,6 +318,8 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     s.tape = tape_new(s.clone, BATCH, TAPE_BACKWARD);
     s.dz = mem_new((size_t)(BATCH * classes), sizeof *s.dz);
     s.dx = mem_new(BATCH * d, sizeof *s.dx);
+    s.start = mem_new(BATCH * d, sizeof *s.start);
+    s.q = mem_new((size_t)(BATCH * classes), sizeof *s.q);
     s.t = transfer_new(room, classes, NULL, d);
     s.t->n = (int)(first < room ? first : room);
     if (left(&s) < s.t->n) s.t->n = (int)left(&s);
@@ -280,6 +330,8 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
     transfer_free(s.t);
     mem_free(s.dz);
     mem_free(s.dx);
+    mem_free(s.start);
+    mem_free(s.q);
     if (code) model_free(s.clone);
     else *clone = s.clone;
     return code;

@@ -223,6 +223,73 @@ static void jbda_flips_lambda(void)
     scene_close(&s);
 }
 
+/* self: down the loss of the answered class. top: copy c up the logit of the class that is the c-th for the clone, the answered
+ * one not counted; what is asked is what moved. */
+static void jbda_self_and_top_go_where_they_say(void)
+{
+    enum { N = 50, COPIES = K - 1 };
+    const float step = 0.1f * STD;
+    struct scene s;
+    scene_open(&s, 10);
+    for (int top = 0; top < 2; top++) {
+        const int copies = top ? COPIES : 1;
+        struct witness w = {0};
+        struct model *clone;
+        int as_said = 0;
+        char *text = mem_print("jbda:direction=%s:copies=%d:seeds=%d:rounds=2:epochs=1:relabel=0", top ? "top" : "self", copies, N);
+        CHECK_OK(attack(&clone, &s, text, 1, NULL, watch, &w));
+        if (!CHECK_INT(s.spy.n, N * (1 + copies))) break;
+        for (int i = 0; i < N; i++) {
+            const float *x = s.spy.x + (size_t)i * s.spy.d;
+            float p[K];
+            const int label = answered(&s, x);
+            model_predict(w.clone[0], x, 1, p);
+            p[label] = -1;
+            for (int c = 0; c < copies; c++) {
+                const int target = top ? argmax(p, K) : label;
+                as_said += moves_to(w.clone[0], top ? JBDA_LOGIT_UP : JBDA_CE_DOWN, x, s.spy.x + (size_t)(N * (1 + c) + i) * s.spy.d, &step, &target, 1, 1);
+                p[target] = -1;
+            }
+        }
+        CHECK_INT(as_said, N * copies);
+        model_free(clone);
+        witness_free(&w);
+        mem_free(text);
+    }
+    scene_close(&s);
+}
+
+/* From the third growth on five images of the set, each once, in their order; others at another seed. */
+static void jbda_moves_a_reservoir(void)
+{
+    enum { SEEDS = 4, KAPPA = 5 };
+    static const int size[] = {4, 8, 16, 21, 26, 31};
+    struct scene s;
+    int first[2][KAPPA];
+    scene_open(&s, 10);
+    for (int seed = 1; seed <= 2; seed++) {
+        struct witness w = {0};
+        struct model *clone;
+        CHECK_OK(attack(&clone, &s, "jbda:seeds=4:rounds=6:epochs=1:relabel=0:reservoir=5:reservoir_from=2:lambda=0.3", (uint64_t)seed, NULL, watch, &w));
+        CHECK_INT(s.spy.n, size[5]);
+        for (int r = 2; r < 5 && CHECK_INT(w.n, 6); r++)
+            for (int k = 0, i = 0; k < KAPPA; k++, i++) {
+                const float *y = s.spy.x + (size_t)(size[r] + k) * s.spy.d, step = 0.3f * STD;
+                for (; i < size[r]; i++) {
+                    const float *x = s.spy.x + (size_t)i * s.spy.d;
+                    const int label = answered(&s, x);
+                    if (moves_to(w.clone[r], JBDA_LOGIT_UP, x, y, &step, &label, 1, 1)) break;
+                }
+                CHECK(i < size[r]);
+                if (r == 2) first[seed - 1][k] = i;
+            }
+        model_free(clone);
+        witness_free(&w);
+    }
+    CHECK(memcmp(first[0], first[1], sizeof first[0]) != 0);
+    scene_close(&s);
+}
+
 int main(void)
 {
     omp_set_num_threads(1); /* the networks are tiny; where two threads are the question, a test asks for them */
@@ -232,5 +299,7 @@ int main(void)
     RUN(jbda_moves_as_far_as_it_says);
     RUN(jbda_targets_are_random);
     RUN(jbda_flips_lambda);
+    RUN(jbda_self_and_top_go_where_they_say);
+    RUN(jbda_moves_a_reservoir);
     return check_done();
 }
