@@ -295,47 +295,96 @@ static int case_train(struct golden *g)
     return OK;
 }
 
-static int case_jbda(struct golden *g)
+/* A network and normalised images, with the range of their pixels: [channels] each. */
+struct jbda_scene {
+    struct model *m;
+    struct tape *t;
+    size_t n, d, channels;
+    float *x, *dz, *dx, *moved;
+    float low[4], high[4];
+};
+
+static void jbda_scene_free(struct jbda_scene *s)
 {
-    struct model *m = NULL;
-    int code = golden_network(&m, g, "net");
+    tape_free(s->t);
+    model_free(s->m);
+    mem_free(s->x);
+    mem_free(s->dz);
+    mem_free(s->dx);
+    mem_free(s->moved);
+}
+
+static int jbda_scene_open(struct jbda_scene *s, struct golden *g, size_t n)
+{
+    int code = golden_network(&s->m, g, "net");
     if (code) return code;
-    size_t n = 0, channels = (size_t)m->input.c;
-    int *y = golden_integers(g, "labels", &n);
-    const size_t d = shape_size(m->input), plane = d / channels;
-    float *x = golden_floats(g, "images", NULL), *dz = mem_new(n * 10, sizeof *dz), *dx = mem_new(n * d, sizeof *dx);
-    float *mean = golden_floats(g, "mean", NULL), *std = golden_floats(g, "std", NULL), *moved = mem_new(n * d, sizeof *moved);
-    if (!x) {
-        const int rgb = channels == 3;
+    s->n = n;
+    s->channels = (size_t)s->m->input.c;
+    s->d = shape_size(s->m->input);
+    const size_t all = n * s->d, plane = s->d / s->channels;
+    float *mean = golden_floats(g, "mean", NULL), *std = golden_floats(g, "std", NULL);
+    s->x = golden_floats(g, "images", NULL);
+    if (!s->x) {
+        const int rgb = s->channels == 3;
         const float m3[] = {0.4914f, 0.4822f, 0.4465f}, s3[] = {0.2023f, 0.1994f, 0.2010f}, m1[] = {0.1307f}, s1[] = {0.3081f};
-        mean = mem_new(channels, sizeof *mean);
-        std = mem_new(channels, sizeof *std);
-        memcpy(mean, rgb ? m3 : m1, channels * sizeof *mean);
-        memcpy(std, rgb ? s3 : s1, channels * sizeof *std);
-        x = mem_new(n * d, sizeof *x);
-        for (size_t i = 0; i < n * d; i++)
-            x[i] = (float)((unit(start(g->seed, "images"), i) - (double)mean[i / plane % channels]) / (double)std[i / plane % channels]);
+        mean = mem_new(s->channels, sizeof *mean);
+        std = mem_new(s->channels, sizeof *std);
+        memcpy(mean, rgb ? m3 : m1, s->channels * sizeof *mean);
+        memcpy(std, rgb ? s3 : s1, s->channels * sizeof *std);
+        s->x = mem_new(all, sizeof *s->x);
+        for (size_t i = 0; i < all; i++)
+            s->x[i] = (float)((unit(start(g->seed, "images"), i) - (double)mean[i / plane % s->channels]) / (double)std[i / plane % s->channels]);
     }
-    struct tape *t = tape_new(m, (int)n, TAPE_BACKWARD);
-    float low[4], high[4], step[4];
-    for (size_t c = 0; c < channels; c++) {
-        low[c] = (0 - mean[c]) / std[c];
-        high[c] = (1 - mean[c]) / std[c];
-        step[c] = (float)golden_number(g, "lambda", 0.1);
+    for (size_t c = 0; c < s->channels; c++) {
+        s->low[c] = (0 - mean[c]) / std[c];
+        s->high[c] = (1 - mean[c]) / std[c];
     }
-    jbda_step(m, t, JBDA_LOGIT_UP, x, y, (int)n, step, NULL, NULL, low, high, dz, dx, moved);
-    golden_compare(g, "expect.input_gradient", dx, n * d);
-    golden_compare(g, "expect.augmented", moved, n * d);
-    tape_free(t);
-    model_free(m);
-    mem_free(y);
-    mem_free(x);
-    mem_free(dz);
-    mem_free(dx);
+    s->t = tape_new(s->m, (int)n, TAPE_BACKWARD);
+    s->dz = mem_new(n * 10, sizeof *s->dz);
+    s->dx = mem_new(all, sizeof *s->dx);
+    s->moved = mem_new(all, sizeof *s->moved);
     mem_free(mean);
     mem_free(std);
-    mem_free(moved);
     return OK;
+}
+
+static int case_jbda(struct golden *g)
+{
+    struct jbda_scene s = {0};
+    size_t n = 0;
+    int *y = golden_integers(g, "labels", &n), code = jbda_scene_open(&s, g, n);
+    float step[4];
+    for (size_t c = 0; c < 4; c++) step[c] = (float)golden_number(g, "lambda", 0.1);
+    if (!code) {
+        jbda_step(s.m, s.t, JBDA_LOGIT_UP, s.x, y, (int)n, step, NULL, NULL, s.low, s.high, s.dz, s.dx, s.moved);
+        golden_compare(g, "expect.input_gradient", s.dx, n * s.d);
+        golden_compare(g, "expect.augmented", s.moved, n * s.d);
+    }
+    jbda_scene_free(&s);
+    mem_free(y);
+    return code;
+}
+
+static int case_jbda_moves(struct golden *g)
+{
+    struct jbda_scene s = {0};
+    size_t n = 0;
+    const int iters = (int)golden_number(g, "iters", 1);
+    int *target = golden_integers(g, "targets", &n), code = jbda_scene_open(&s, g, n /= (size_t)iters);
+    const enum jbda_slope slope = strcmp(golden_meta(g, "slope", ""), "ce_down") ? JBDA_LOGIT_UP : JBDA_CE_DOWN;
+    float step[4], total[4];
+    for (size_t c = 0; c < 4; c++) {
+        step[c] = (float)golden_number(g, "step", 0.1);
+        total[c] = (float)golden_number(g, "total", 0);
+    }
+    for (int i = 0; i < iters && !code; i++) {
+        jbda_step(s.m, s.t, slope, i ? s.moved : s.x, target + (size_t)i * n, (int)n, step, total[0] > 0 ? s.x : NULL, total, s.low, s.high, s.dz, s.dx, s.moved);
+        if (i == 0) golden_compare(g, "expect.first", s.moved, n * s.d);
+    }
+    if (!code) golden_compare(g, "expect.augmented", s.moved, n * s.d);
+    jbda_scene_free(&s);
+    mem_free(target);
+    return code;
 }
 
 /* ---- files --------------------------------------------------------------------------------------------- */
@@ -372,7 +421,7 @@ static int check_file(const char *dir, const char *name)
     static const struct {
         const char *name;
         int (*run)(struct golden *g);
-    } cases[] = {{"ini", case_ini}, {"train", case_train}, {"jbda", case_jbda}, {"mad", golden_mad}, {"reverse_sigmoid", golden_reverse_sigmoid},
+    } cases[] = {{"ini", case_ini}, {"train", case_train}, {"jbda", case_jbda}, {"jbda_moves", case_jbda_moves}, {"mad", golden_mad}, {"reverse_sigmoid", golden_reverse_sigmoid},
                  {"noise", golden_noise}, {"modelguard_w", golden_modelguard_w}, {"grad2", golden_grad2}, {"am", golden_am}, {"edm", golden_edm}};
     struct golden *g = mem_new(1, sizeof *g);
     char *path = mem_print("%s/%s", dir, name);

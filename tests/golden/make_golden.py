@@ -50,6 +50,11 @@ jbda: eval mode, images (unit("images") - mean) / std, with MEAN_STD below. expe
     d image, expect.augmented image + lambda sign(gradient) clipped to pixels in [0,1], that is to
     [(0 - mean) / std, (1 - mean) / std]. sign(0) is 0.
 
+jbda_moves: the same images, `iters` steps: x + step sign(slope), within `total` of the first image (0: not), clipped as in jbda.
+    Row i of targets [iters][batch] says the class of step i. `slope` logit_up: the gradient of its logit (JBDA-TR: the same
+    class at every step); ce_down: minus that of its cross entropy (ModelGuard's jbtr: another class at every step).
+    expect.augmented is the last image, expect.first the one after the first step.
+
 mad: posteriors y, a proxy's posteriors p and last features h. expect.ystar: the one-hot vector, expect.ystar_argmax: the
     uniform vector over a subset with y's top class (1e-5 more on that one, then normalised) that maximises
     |G'v/|G'v| - G'y/|G'y||^2, row k of G the gradient of -log p_k in the proxy's last weights.
@@ -378,6 +383,32 @@ def case_jbda(seed, dtype, model, batch, step):
     return tensors, dict(case="jbda", model=model, batch=batch, **{"lambda": step}), ""
 
 
+def case_jbda_moves(seed, dtype, model, batch, slope, iters, step, total):
+    net = network(model, "net", seed, dtype).eval()
+    mean, std = (torch.tensor(v, dtype=torch.float64).view(1, -1, 1, 1) for v in MEAN_STD[model])
+    shape = (batch, *IMAGE[model])
+    start = ((unit(seed, "images", int(np.prod(shape))).view(shape) - mean) / std)
+    targets = draw_labels(seed, "targets", iters * batch).view(iters, batch)
+    if slope == "logit_up":
+        targets = targets[:1].repeat(iters, 1)
+    x, first = start.clone(), None
+    for t in targets:
+        leaf = x.to(dtype).requires_grad_()
+        z = net(leaf)
+        up = z.gather(1, t[:, None]).sum() if slope == "logit_up" else -F.cross_entropy(z, t, reduction="sum")
+        g = torch.autograd.grad(up, leaf)[0]
+        size = g.abs()
+        if size[size > 0].min() < 1e-6 * size.max():
+            raise Unclear("a sign hangs on rounding")
+        x = x + step * g.sign()
+        if total > 0:
+            x = torch.minimum(torch.maximum(x, start - total), start + total)
+        x = ((x * std + mean).clamp(0, 1) - mean) / std
+        first = x if first is None else first
+    tensors = {"targets": targets, "expect.first": first, "expect.augmented": x}
+    return tensors, dict(case="jbda_moves", model=model, batch=batch, slope=slope, iters=iters, step=step, total=total), ""
+
+
 # ---- mad, reverse sigmoid -------------------------------------------------------------------------------------------
 
 def jacobian(weight, h):
@@ -586,6 +617,9 @@ FILES = {
     "soft_lenet5c": (case_train, dict(model="lenet5c", loss="kl", **{**SGD, "lr": 0.03})),
     "jbda_lenet5": (case_jbda, dict(model="lenet5", batch=5, step=0.1)),
     "jbda_lenet5c": (case_jbda, dict(model="lenet5c", batch=3, step=0.2)),
+    "jbda_tr_lenet5": (case_jbda_moves, dict(model="lenet5", batch=5, slope="logit_up", iters=5, step=0.02, total=0.1)),
+    "jbda_tr_lenet5c": (case_jbda_moves, dict(model="lenet5c", batch=3, slope="logit_up", iters=5, step=0.04, total=0.0)),
+    "jbtr_lenet5": (case_jbda_moves, dict(model="lenet5", batch=4, slope="ce_down", iters=8, step=0.023125, total=0.1)),
     "mad": (case_mad, dict(classes=10, images=13)),
     "mad_k7": (case_mad, dict(classes=7, images=17)),
     "reverse_sigmoid": (case_reverse_sigmoid, dict(rows=19)),
