@@ -163,6 +163,7 @@ static const struct dataset_info catalogue[] = {
         .about = "CIFAR-10 (Krizhevsky 2009) as JPEG pictures: a lossy copy",
         .format = "images",
         .same_as = "cifar10",
+        .lossy = 1,
         .n = {50000, 10000},
         .shape = {3, 32, 32, ROWS},
         .classes = 10,

@@ -27,6 +27,7 @@ struct dataset_info {
     const char *name, *about, *format;
     const char *const *also;       /* other formats in which its files may lie, by the names that those look for, ends with NULL; NULL: none */
     const char *same_as;           /* another entry with the same images, in other files; NULL: none */
+    int lossy;                     /* 1: a lossy copy of that one */
     const char *const *stem;       /* names of the folder or archive that holds it, ends with NULL; NULL: its name */
     const char *prefix;            /* what the names of its files begin with; NULL: nothing */
     int transposed;                /* 1: its files have the columns of an image where others have the rows */

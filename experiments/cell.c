@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/classes.h"
+#include "data/place.h"
 #include "experiments/calibrate.h"
 #include "experiments/manifest.h"
 #include "nn/layer.h"
@@ -40,6 +41,8 @@ void cell_result_free(struct cell_result *r)
     curve_free(&r->curve);
     model_free(r->clone);
     r->clone = NULL;
+    mem_free(r->audit);
+    r->audit = NULL;
 }
 
 /* ---- resolving ---------------------------------------------------------------------------------- */
@@ -233,10 +236,29 @@ static int attack(struct run *run, const struct cell *c, struct cell_result *out
     return code;
 }
 
+int cell_audit(struct audit *out, const struct cell *c, struct store *store, const char *cache)
+{
+    struct data d = {0};
+    int code = open_data(&d, c, store);
+    return code ? code : audit_run(out, &(struct audit_sets){.train = d.train, .test = d.test, .pool = d.pool, .ood = d.ood}, cache);
+}
+
+/* The words for the row. */
+static int look_at_data(const struct cell *c, struct store *store, struct cell_result *out)
+{
+    struct audit a;
+    char *cache = place_cache();
+    int code = cell_audit(&a, c, store, cache);
+    if (!code) out->audit = mem_string(a.words);
+    if (!code) audit_free(&a);
+    mem_free(cache);
+    return code;
+}
+
 static int run_all(struct run *run, const struct cell *c, struct store *store, const char *cache, struct cell_result *out)
 {
     int code = open_data(&run->d, c, store);
-    if (code || (code = calibrate_knob(run, c, cache, out)) || (code = open_victim(run, c, cache, out))) return code;
+    if (code || (code = look_at_data(c, store, out)) || (code = calibrate_knob(run, c, cache, out)) || (code = open_victim(run, c, cache, out))) return code;
     if (run->d.ood && run->d.pool && (code = store_distance(&out->ood_distance, store, run->d.ood, run->d.pool))) return code;
     const struct dataset *test = run->d.test;
     const struct defense_env env = env_of(run, c, cache);
@@ -374,6 +396,7 @@ static void put_cell(struct row *r, const struct cell *c)
 
 static void put_result(struct row *r, const struct cell_result *v)
 {
+    put(r, RESULT_audit, v->audit ? v->audit : "");
     put(r, RESULT_status, err_name(v->status));
     put(r, RESULT_error, v->error);
     put_number(r, RESULT_ood_distance, "%.6g", v->ood_distance);

@@ -4,6 +4,7 @@
 #define HEIST_EXPERIMENTS_CELL_H
 
 #include "base/spec.h"
+#include "data/audit.h"
 #include "experiments/evaluate.h"
 #include "experiments/store.h"
 #include "experiments/table.h"
@@ -42,6 +43,7 @@ struct cell_result {
     double victim_train_s, fit_s, query_us, attack_s, peak_mb;
     double knob_value, target_reached; /* calibrated */
     double ood_distance;               /* of OOD set and pool (experiments/distance.h) */
+    char *audit;                       /* words; NULL: it was not looked at */
     struct curve curve;
     struct model *clone; /* NULL on failure */
 };
@@ -56,6 +58,9 @@ int cell_victim(char **path, const struct cell *c, struct store *store, const ch
 
 /* Trains the victim of a resolved cell into the cache, unless it is there. */
 int cell_train(const struct cell *c, struct store *store, const char *cache);
+
+/* What is to be said of the cell's data (data/audit.h), by a cache in the folder `cache`; audit_free frees. */
+int cell_audit(struct audit *out, const struct cell *c, struct store *store, const char *cache);
 
 /* Appends the cell's epochs to DIR/curve.csv and then its row to DIR/results.csv. ERR_IO, ERR_FORMAT. */
 int cell_record(const struct cell *c, const struct cell_result *r, const char *dir);

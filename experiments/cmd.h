@@ -20,6 +20,7 @@ int cmd_eval(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_show(int argc, char **argv);
 int cmd_data(int argc, char **argv);
+int cmd_audit(int argc, char **argv);
 int cmd_peek(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_bench(int argc, char **argv);

@@ -25,7 +25,7 @@ static int run_and_report(const struct sweep *s, struct store *store, const stru
     const double start = clock_s();
     int computed, failed, code = run_sweep(s, store, o, &computed, &failed);
     if (code) return code;
-    if (computed) code = manifest_write(dir, store, argc, argv);
+    if (computed) code = manifest_write(dir, s, store, argc, argv);
     progress_say("%s: %d cells, %d computed now in %s, %d failed", dir, s->n, computed, clock_text(took, clock_s() - start), failed);
     if (!code) code = report_write(dir, stdout);
     if (!code && failed) code = err_set(ERR_NUMERIC, "%d of %d cells failed: column 'error' of %s/results.csv says why (--retry runs them again)", failed, s->n, dir);
@@ -84,7 +84,7 @@ static int submit(const struct sweep *s, struct store *store, const struct run_o
     if (readlink("/proc/self/exe", self, sizeof self - 1) < 0) return err_set(ERR_IO, "this program's own path cannot be read");
     char *collect = shell_words(3, word);
     int code = slurm_submit(s, store, o, want, command, collect, &n);
-    if (!code) code = manifest_write(o->dir, store, argc, argv);
+    if (!code) code = manifest_write(o->dir, s, store, argc, argv);
     if (!code)
         progress_say("%s: %d cells submitted, after %d victims; %d are with Slurm already, %d are done: heist status %s", o->dir, n.cells, n.victims, n.queued,
                      s->n - n.cells - n.queued, o->dir);

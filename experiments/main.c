@@ -30,6 +30,7 @@ static const struct {
     {"list", cmd_list, "list attacks, defenses, datasets, models, layers"},
     {"show", cmd_show, "options, defaults, ranges and paper of one of them"},
     {"data", cmd_data, "get and verify data sets"},
+    {"audit", cmd_audit, "images and classes that the sets of an experiment share, and pixels that do not fit"},
     {"peek", cmd_peek, "a contact sheet (PNG) of a set, of its augmented images, or of an attack's queries"},
     {"doctor", cmd_doctor, "check this machine: kernels, OpenBLAS, programs, data"},
     {"bench", cmd_bench, "time a training, inference or InI step"},

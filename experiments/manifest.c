@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/place.h"
 #include "nn/blas.h"
 #include "nn/layer.h"
 #include "version.h"
@@ -103,7 +104,32 @@ static cJSON *earlier_runs(const char *path)
     return runs;
 }
 
-int manifest_write(const char *dir, const struct store *store, int argc, char *const *argv)
+/* Each triple of victim's set, pool and OOD set once. It is in the cache, as the cells asked for it. */
+static int add_audits(cJSON *root, const struct sweep *s, struct store *store)
+{
+    cJSON *list = cJSON_AddArrayToObject(root, "audit");
+    char *cache = place_cache();
+    int code = OK;
+    for (int i = 0; i < s->n && !code; i++) {
+        const struct cell *c = &s->cell[i];
+        struct audit a = {0};
+        if (!sweep_first_with_data(s, i)) continue;
+        if ((code = cell_audit(&a, c, store, cache))) break;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "dataset", spec_string(&c->victim, "dataset"));
+        cJSON_AddStringToObject(item, "pool", c->pool);
+        cJSON_AddStringToObject(item, "ood", c->ood);
+        cJSON_AddStringToObject(item, "verdict", a.words);
+        cJSON *text = cJSON_AddArrayToObject(item, "found");
+        for (char *rest = NULL, *line = strtok_r(a.text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) cJSON_AddItemToArray(text, cJSON_CreateString(line));
+        cJSON_AddItemToArray(list, item);
+        audit_free(&a);
+    }
+    mem_free(cache);
+    return code;
+}
+
+int manifest_write(const char *dir, const struct sweep *s, struct store *store, int argc, char *const *argv)
 {
     char *path = mem_print("%s/manifest.json", dir);
     cJSON *root = cJSON_CreateObject(), *runs = earlier_runs(path), *run = cJSON_CreateObject();
@@ -114,8 +140,9 @@ int manifest_write(const char *dir, const struct store *store, int argc, char *c
     add_build(run);
     add_machine(run);
     add_data(run, store);
+    int code = add_audits(run, s, store);
     char *text = cJSON_Print(root), *line = mem_print("%s\n", text);
-    int code = file_write(path, line, strlen(line));
+    if (!code) code = file_write(path, line, strlen(line));
     cJSON_free(text);
     cJSON_Delete(root);
     mem_free(path);

@@ -2,11 +2,11 @@
 #ifndef HEIST_EXPERIMENTS_MANIFEST_H
 #define HEIST_EXPERIMENTS_MANIFEST_H
 
-#include "experiments/store.h"
+#include "experiments/sweep.h"
 
-/* Adds a run to the "runs" of DIR/manifest.json: machine, compiler, flags, libraries, the data sets of the store with their checksums, and the
- * command line. ERR_IO. */
-int manifest_write(const char *dir, const struct store *store, int argc, char *const *argv);
+/* Adds a run to the "runs" of DIR/manifest.json: machine, compiler, flags, libraries, the data sets of the store with their checksums, what
+ * is to be said of them (data/audit.h), and the command line. ERR_IO. */
+int manifest_write(const char *dir, const struct sweep *s, struct store *store, int argc, char *const *argv);
 
 /* "AMD EPYC (2 cores)"; OpenBLAS's version and core, "0.3.21 Haswell". Both return buf. */
 enum { MACHINE_TEXT = 160 };

@@ -70,6 +70,7 @@ struct report_row {
     const char *seed_text, *status, *error;
     int ok;
     int soft;                          /* 1: whole posteriors are released */
+    int doubt;                         /* the column `audit` has a word with '!' */
     int flagged, leaks;                /* upper bounds: of the defense, which trained on the attacker's pool; of the attack, whose
                                           pool is the victim's training set, or which is told the clean answers or chooses an ensemble's members */
     double value[METRICS];             /* NaN where there is none */
@@ -78,7 +79,7 @@ struct report_row {
 /* Rows of one victim, defense and attack: statistics over the seeds that are ok. */
 struct report_cell {
     int victim, defense, attack;
-    int ok, failed, flagged, leaks;
+    int ok, failed, flagged, leaks, doubt;
     int row, rows;                  /* report.row[row .. row+rows) */
     struct stat_mean value[METRICS];
 };
@@ -176,6 +177,7 @@ struct grid *provenance_sets(const struct provenance *p);
 struct grid_mark {
     int bold;
     int bound, leaks; /* an upper bound of the defense; of the attack */
+    int doubt;        /* heist audit found something in the cell's data that puts its number in doubt */
     int sure;         /* 1 to 3: higher than undefended with p < 0.05, 0.01, 0.001; below 0: lower; 0: no telling */
 };
 
@@ -214,6 +216,12 @@ struct grid *report_failures(const struct report *r, int victim); /* rows withou
 
 /* Is any cell of the victim (-1: of any) an upper bound of a defense; of an attack? */
 void report_bounds(const struct report *r, int victim, int *flagged, int *leaks);
+
+/* Is any cell of a victim (-1: of any) in doubt by its data? */
+int report_doubts(const struct report *r, int victim);
+
+/* What heist audit says of each victim's set, pool and OOD set; NULL: the rows do not say. grid_free frees. */
+struct grid *report_audits(const struct report *r);
 
 
 void report_markdown(const struct report *r, FILE *f);

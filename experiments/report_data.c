@@ -119,6 +119,7 @@ static struct report_row make_row(const struct table *t, int i)
                            .error = table_get(t, i, "error")};
     r.ok = strcmp(r.status, "ok") == 0;
     r.flagged = table_number(t, i, "ood_is_pool") == 1;
+    r.doubt = strchr(table_get(t, i, "audit"), '!') != NULL;
     r.soft = strcmp(table_get(t, i, "label"), "soft") == 0;
     r.leaks = table_number(t, i, "pool_is_train") == 1 || strstr(table_get(t, i, "attack"), ":knowledge=clean") || strstr(table_get(t, i, "attack"), ":knowledge=members");
     for (int m = 0; m < METRICS; m++) r.value[m] = table_number(t, i, column_of[m]);
@@ -222,6 +223,7 @@ static void make_cells(struct report *r)
             c->failed += !e->ok;
             c->flagged |= e->flagged;
             c->leaks |= e->leaks;
+            c->doubt |= e->doubt;
             r->repeated += end > i && e->seed == e[-1].seed;
         }
         c->rows = end - i;

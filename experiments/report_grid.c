@@ -157,8 +157,8 @@ static char *md_cell(const char *text, struct grid_mark m)
 {
     static const char *const arrow[] = {" ↓↓↓", " ↓↓", " ↓", "", " ↑", " ↑↑", " ↑↑↑"};
     char *safe = md_text(text);
-    char *cell = mem_print("%s%s%s%s%s%s%s", m.bold ? "**" : "", safe, m.bold ? "**" : "", arrow[m.sure + 3], m.bound || m.leaks ? " " : "",
-                           m.bound ? "(\\*)" : "", m.leaks ? "(†)" : "");
+    char *cell = mem_print("%s%s%s%s%s%s%s%s", m.bold ? "**" : "", safe, m.bold ? "**" : "", arrow[m.sure + 3], m.bound || m.leaks || m.doubt ? " " : "",
+                           m.bound ? "(\\*)" : "", m.leaks ? "(†)" : "", m.doubt ? "(§)" : "");
     mem_free(safe);
     return cell;
 }
@@ -192,8 +192,8 @@ static char *tex_cell(const char *text, struct grid_mark m)
     static const char *const star[] = {"", "*", "**", "***"};
     const char *stars = star[m.sure < 0 ? -m.sure : m.sure];
     char *safe = tex_text(text);
-    char *cell = mem_print("%s%s%s%s%s%s%s%s%s", m.bold ? "\\textbf{" : "", safe, m.bold ? "}" : "", *stars ? "$^{" : "", stars, *stars ? "}$" : "",
-                           m.bound || m.leaks ? "\\," : "", m.bound ? "\\ddag{}" : "", m.leaks ? "\\dag{}" : "");
+    char *cell = mem_print("%s%s%s%s%s%s%s%s%s%s", m.bold ? "\\textbf{" : "", safe, m.bold ? "}" : "", *stars ? "$^{" : "", stars, *stars ? "}$" : "",
+                           m.bound || m.leaks || m.doubt ? "\\," : "", m.bound ? "\\ddag{}" : "", m.leaks ? "\\dag{}" : "", m.doubt ? "\\S{}" : "");
     mem_free(safe);
     return cell;
 }

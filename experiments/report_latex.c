@@ -112,6 +112,7 @@ static int put_victim(const struct report *r, int victim, const char *folder, FI
     mem_free(name);
     report_bounds(r, victim, &flagged, &leaks);
     if (flagged) fputs("\\ddag{}: the defender trained on the attacker's own query pool, an upper bound of the defense. ", f);
+    if (report_doubts(r, victim)) fputs("\\S{}: the data put the number in doubt (report.md says why). ", f);
     if (leaks) fputs("\\dag{}: the attacker queries with the victim's own training set, or is told the clean answers, an upper bound of the attack.", f);
     fputs("\n\n", f);
     const int code = put_tables(r, victim, folder, f);

@@ -109,10 +109,25 @@ static void write_victim(const struct report *r, int victim, FILE *f)
             "reaches.\n\n",
             f);
     if (leaks) fputs("(†) The attacker queries with the victim's own training set, or is told the clean answers or chooses the member of an ensemble that answers: an upper bound of the attack.\n\n", f);
+    if (report_doubts(r, victim)) fputs("(§) The data put the number in doubt: see *The data* below.\n\n", f);
     write_failures(r, victim, f);
     write_figure(r, "training_curves", victim, f);
     if (!plot_has(r, "training_curves", victim))
         fputs("No training curves: curve.csv holds no rows for this victim.\n\n", f);
+}
+
+static void write_audits(const struct report *r, FILE *f)
+{
+    struct grid *g = report_audits(r);
+    if (!g) return;
+    fputs("## The data\n\n", f);
+    grid_markdown(g, f);
+    fputs(
+        "\nHow to read: what `heist audit` found; manifest.json has the sentences, `heist audit --help` and data/audit.h the words. *test~train:N*: N test images have "
+        "a twin, the same or nearly, among the training images. *lossy*: the set is a lossy copy, and its numbers are not those of the original. A word with ! marks the "
+        "cells with (§).\n\n",
+        f);
+    grid_free(g);
 }
 
 /* Of all rows, and the checksums whole. */
@@ -144,5 +159,6 @@ void report_markdown(const struct report *r, FILE *f)
             "were averaged with it.\n\n",
             r->repeated);
     for (int v = 0; v < r->victims; v++) write_victim(r, v, f);
+    write_audits(r, f);
     write_provenance(r, f);
 }

@@ -56,7 +56,7 @@ static void put_value(struct grid *g, int column, const struct report *r, const 
     const struct stat_mean v = c->value[METRIC_LAST];
     const int bold = !c->flagged && v.n && llround(1e4 * v.mean) == llround(1e4 * low);
     grid_put(g, column, stat_text(buf, v, METRIC_LAST));
-    grid_mark(g, column, (struct grid_mark){.bold = bold, .bound = c->flagged, .leaks = c->leaks, .sure = how_sure(r, c)});
+    grid_mark(g, column, (struct grid_mark){.bold = bold, .bound = c->flagged, .leaks = c->leaks, .doubt = c->doubt, .sure = how_sure(r, c)});
 }
 
 static int count_attacks(const struct report *r, int victim)
@@ -74,7 +74,7 @@ static void put_worst(struct grid *g, int column, const struct report *r, const 
     if (!c) return;
     char *text = mem_print("%s, %s", stat_text(buf, c->value[METRIC_LAST], METRIC_LAST), r->attack[c->attack]);
     grid_put(g, column, text);
-    grid_mark(g, column, (struct grid_mark){.bound = c->flagged, .leaks = c->leaks});
+    grid_mark(g, column, (struct grid_mark){.bound = c->flagged, .leaks = c->leaks, .doubt = c->doubt});
     mem_free(text);
 }
 
@@ -162,7 +162,7 @@ struct grid *report_clones(const struct report *r, int victim)
         grid_put(g, 0, r->defense[c->defense]);
         grid_mark(g, 0, (struct grid_mark){.bound = c->flagged});
         grid_put(g, 1, r->attack[c->attack]);
-        grid_mark(g, 1, (struct grid_mark){.leaks = c->leaks});
+        grid_mark(g, 1, (struct grid_mark){.leaks = c->leaks, .doubt = c->doubt});
         snprintf(buf, sizeof buf, c->failed ? "%d of %d" : "%d", c->ok, c->rows);
         grid_put(g, 2, buf);
         for (int j = 3; j < g->columns; j++)
@@ -198,4 +198,32 @@ void report_bounds(const struct report *r, int victim, int *flagged, int *leaks)
         *flagged |= r->cell[i].flagged;
         *leaks |= r->cell[i].leaks;
     }
+}
+
+int report_doubts(const struct report *r, int victim)
+{
+    for (int i = 0; i < r->cells; i++)
+        if ((victim < 0 || r->cell[i].victim == victim) && r->cell[i].doubt) return 1;
+    return 0;
+}
+
+struct grid *report_audits(const struct report *r)
+{
+    static const char *const column[] = {"dataset", "pool", "ood", "audit"};
+    struct grid *g = grid_new("llll");
+    grid_row(g);
+    for (int k = 0; k < 4; k++) grid_put(g, k, k ? column[k] : "victim's set");
+    for (int i = 0; i < r->results->rows; i++) {
+        int seen = !*table_get(r->results, i, "audit");
+        for (int j = 0; j < i && !seen; j++) {
+            seen = 1;
+            for (int k = 0; k < 4; k++) seen &= strcmp(table_get(r->results, i, column[k]), table_get(r->results, j, column[k])) == 0;
+        }
+        if (seen) continue;
+        grid_row(g);
+        for (int k = 0; k < 4; k++) grid_put(g, k, *table_get(r->results, i, column[k]) ? table_get(r->results, i, column[k]) : "-");
+    }
+    if (g->rows > 1) return g;
+    grid_free(g);
+    return NULL;
 }

@@ -31,7 +31,7 @@ static const char *first_error(const struct report *r, const struct report_cell 
 static void put_cell(struct grid *g, const struct report *r, const struct report_cell *c)
 {
     char buf[STAT_TEXT];
-    char *label = mem_print("  %s%s%s", r->attack[c->attack], c->flagged ? " (*)" : "", c->leaks ? " (†)" : "");
+    char *label = mem_print("  %s%s%s%s", r->attack[c->attack], c->flagged ? " (*)" : "", c->leaks ? " (†)" : "", c->doubt ? " (§)" : "");
     if (!c->ok) {
         char *text = mem_print("%s: failed: %s", label, first_error(r, c));
         grid_span(g, text);
@@ -78,6 +78,7 @@ void report_text(const struct report *r, FILE *f, const char *dir)
     for (int v = 0; v < r->victims; v++) put_victim(r, v, f);
     fputc('\n', f);
     if (flagged) fputs("(*) the defender trained on the attacker's own query pool: an upper bound of the defense\n", f);
+    if (report_doubts(r, -1)) fputs("(§) the data put the number in doubt: column audit, and report.md\n", f);
     if (leaks) fputs("(†) the attacker queries with the victim's own training set, or is told the clean answers: an upper bound of the attack\n", f);
     fputs(
         "last is the headline; val is chosen by the attacker on held-out answers; best is an oracle (chosen on the test set)\n",

@@ -531,3 +531,11 @@ void sweep_free(struct sweep *s)
     mem_free(s->name);
     mem_free(s);
 }
+
+int sweep_first_with_data(const struct sweep *s, int cell)
+{
+    const struct cell *c = &s->cell[cell], *o = s->cell;
+    for (; o < c; o++)
+        if (!strcmp(spec_string(&c->victim, "dataset"), spec_string(&o->victim, "dataset")) && !strcmp(c->pool, o->pool) && !strcmp(c->ood, o->ood)) return 0;
+    return 1;
+}

@@ -24,6 +24,9 @@ int sweep_read(struct sweep **out, const char *path, int sets, const char *const
 /* The same from text; `path` stands in messages. */
 int sweep_parse(struct sweep **out, const char *path, const char *text, int sets, const char *const *set, struct store *store);
 
+/* Is a cell the first with its victim's set, pool and OOD set? */
+int sweep_first_with_data(const struct sweep *s, int cell);
+
 void sweep_free(struct sweep *s); /* accepts NULL */
 
 #endif

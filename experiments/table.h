@@ -25,6 +25,7 @@
     X(label, "what the black box releases: soft, hard or topk")                                            \
     X(budget, "queries that the attacker may make")                                                        \
     X(seed, "seed of the cell")                                                                            \
+    X(audit, "what heist audit says of its data sets: clean, or words; one with ! puts the clone's numbers in doubt")  \
     X(status, "ok, or the name of the error")                                                              \
     X(error, "the error's text")                                                                           \
     X(victim_acc, "test accuracy of the victim's network before its answers are changed")                  \

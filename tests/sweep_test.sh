@@ -38,6 +38,9 @@ for f in results.csv curve.csv manifest.json report.md plots/clone_accuracy.svg 
     check "$f is there" "[ -s $dir/whole/$f ]"
 done
 check "OOD = pool is flagged where the pool is asked" '[ "$(grep -c ",1,0,\(soft\|hard\|topk[^,]*\)," "$dir/whole/results.csv")" = 6 ]'
+check "each row says what the audit found" 'awk -F, "NR == 1 { for (i = 1; i <= NF; i++) c[\$i] = i; next } { bad += !(\$c[\"audit\"] ~ /^(clean|test~train:[0-9]+)\$/) && !\$c[\"ood_is_pool\"]; bad += \$c[\"ood_is_pool\"] != (\$c[\"audit\"] ~ /pool=ood!/) } END { exit bad > 0 }" "$dir/whole/results.csv"'
+check "manifest and report too" 'grep -q "\"verdict\":.*ood~pool:800! pool=ood!" "$dir/whole/manifest.json" && grep -q "^## The data" "$dir/whole/report.md" && grep -q "(§)" "$dir/whole/report.md"'
+check "audit of the sweep says the same" '"$HEIST" audit "$dir/s.ini" | grep -q "pool=ood: fashion-mnist:.* are one set, or parts of one"'
 cp "$dir/whole/results.csv" "$dir/before.csv"
 run whole
 check "run again, nothing is computed" 'grep -q "32 cells, 0 computed" "$dir/whole.log"'
@@ -168,7 +171,7 @@ check "and writes the clone" '"$HEIST" eval "$dir/c.safetensors" --dataset mnist
 "$HEIST" show model resnet8 >"$dir/graph" 2>&1 # a connection leaves layer 3, passes the block by and ends in the sum
 check "show model draws connections" '[ "$(sed -n 8,14p "$dir/graph" | cut -c 7 | tr -d "\n")" = "$(printf ".+||||\047")" ] && grep -q "add .*  < 3$" "$dir/graph"'
 check "list models counts" '"$HEIST" list models | grep -q "resnet18 *11.17M *455.80M *11.17M *555.42M"'
-for verb in run report cost train steal eval list show data peek doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
+for verb in run report cost train steal eval list show data peek audit doctor bench; do check "$verb --help" "'$HEIST' $verb --help | grep -q '^usage: heist $verb'"; done
 check "doctor finds nothing wrong" '"$HEIST" doctor'
 check "bench prints JSON" '"$HEIST" bench --task infer --runs 3 --json | grep -q "\"ms\":"'
 

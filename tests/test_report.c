@@ -331,6 +331,29 @@ static void what_gives_more_than_the_undefended_victim_is_listed(void)
     mem_free(rows);
 }
 
+/* The column `audit` marks a cell where a word has '!', and each triple of sets is listed once. */
+static void what_the_audit_found_is_told(void)
+{
+    clear();
+    put("results.csv", "key,dataset,model,defense,attack,pool,ood,label,budget,seed,audit,status,clone_acc_last\n"
+                       "k1,m,l,none,knockoff,p,,soft,10,1,test~train:3,ok,0.5\nk2,m,l,none,knockoff,p,,soft,10,2,test~train:3,ok,0.5\n"
+                       "k3,m,l,mad,knockoff,p,o,soft,10,1,lossy:m pool~test:9! ood~pool:2,ok,0.25\n");
+    char *text = printed(0), *md = get("report.md"), *tex = get("tables/clone_accuracy.tex"), *at = strstr(md, "## The data");
+    HAS(md, "25.00** (§)");
+    HAS(md, "(§) The data put the number in doubt");
+    CHECK(!strstr(md, "50.00 (§)"));
+    if (CHECK(at != NULL)) {
+        HAS(at, "lossy:m pool\\~test:9! ood\\~pool:2");
+        char *first = strstr(at, "test\\~train:3");
+        CHECK(first && !strstr(first + 1, "test\\~train:3"));
+    }
+    HAS(tex, "25.00}\\,\\S{}");
+    HAS(text, "(§) the data put the number in doubt");
+    mem_free(tex);
+    mem_free(md);
+    free(text);
+}
+
 static void a_key_counts_once(void)
 {
     struct report *r = NULL;
@@ -664,6 +687,7 @@ int main(void)
     RUN(latex_tables);
     RUN(latex_text);
     RUN(turned_grids);
+    RUN(what_the_audit_found_is_told);
     RUN(several_victims);
     RUN(other_columns_and_torn_lines);
     RUN(nothing_to_report);
