@@ -110,17 +110,14 @@ static void replace(char **text, const char *by)
 int cell_resolve(struct cell *c, struct store *store)
 {
     struct data d = {0};
-    struct model *probe = NULL;
     struct defense *chain = NULL;
+    double flops;
     int oracle = 0, code = open_data(&d, c, store);
     if (!code) code = check_sets(c, &d);
     if (!code && !(code = defense_parse(&chain, c->defense))) oracle = defense_oracle(chain);
     defense_free(chain);
-    if (!code) code = model_new(&probe, spec_string(&c->victim, "model"), d.train->shape, d.train->classes);
-    model_free(probe);
-    probe = NULL;
-    if (!code) code = model_new(&probe, c->clone_model, d.train->shape, d.train->classes);
-    model_free(probe);
+    if (!code) code = store_flops(&flops, store, spec_string(&c->victim, "model"), d.train);
+    if (!code) code = store_flops(&flops, store, c->clone_model, d.train);
     if (code) return code;
     if (d.ood) replace(&c->ood, d.ood->name);
     if (d.pool) replace(&c->pool, d.pool->name);
@@ -435,11 +432,17 @@ static void put_machine(struct row *r)
     put(r, RESULT_openblas, machine_blas(text));
 }
 
-static int record_curve(const struct cell *c, const struct curve *curve, const char *dir)
+void tables_free(struct tables *t)
+{
+    table_end_free(&t->results);
+    table_end_free(&t->curve);
+}
+
+static int record_curve(const struct cell *c, const struct curve *curve, struct tables *to)
 {
     if (!curve->n) return OK;
     const size_t cells = (size_t)curve->n * CURVE_COLUMNS;
-    char **value = mem_new(cells, sizeof *value), *path = mem_print("%s/curve.csv", dir);
+    char **value = mem_new(cells, sizeof *value), *path = mem_print("%s/curve.csv", to->dir);
     for (int i = 0; i < curve->n; i++) {
         const struct curve_point *p = &curve->point[i];
         char **row = value + i * CURVE_COLUMNS;
@@ -448,23 +451,23 @@ static int record_curve(const struct cell *c, const struct curve *curve, const c
         row[CURVE_epoch] = mem_print("%d", p->epoch);
         row[CURVE_clone_acc] = mem_print("%.6g", p->acc);
     }
-    int code = table_append_rows(path, curve->n, CURVE_COLUMNS, curve_column, (const char *const *)value);
+    int code = table_append_at(&to->curve, path, curve->n, CURVE_COLUMNS, curve_column, (const char *const *)value);
     for (size_t i = 0; i < cells; i++) mem_free(value[i]);
     mem_free(value);
     mem_free(path);
     return code;
 }
 
-int cell_record(const struct cell *c, const struct cell_result *r, const char *dir)
+int cell_record(const struct cell *c, const struct cell_result *r, struct tables *to)
 {
     struct row row = {0};
-    int code = record_curve(c, &r->curve, dir);
+    int code = record_curve(c, &r->curve, to);
     if (code) return code;
     put_cell(&row, c);
     put_result(&row, r);
     put_machine(&row);
-    char *path = mem_print("%s/results.csv", dir);
-    code = table_append(path, RESULT_COLUMNS, result_column, (const char *const *)row.value);
+    char *path = mem_print("%s/results.csv", to->dir);
+    code = table_append_at(&to->results, path, 1, RESULT_COLUMNS, result_column, (const char *const *)row.value);
     for (int i = 0; i < RESULT_COLUMNS; i++) mem_free(row.value[i]);
     mem_free(path);
     return code;
@@ -475,26 +478,22 @@ int cell_record(const struct cell *c, const struct cell_result *r, const char *d
 int cell_work(const struct cell *c, struct store *store, double *victim, double *attack)
 {
     struct data d = {0};
-    struct model *m = NULL;
     struct defense *chain = NULL;
+    double flops = 0, clone = 0;
     int code = open_data(&d, c, store);
-    if (!code) code = model_new(&m, spec_string(&c->victim, "model"), d.train->shape, d.train->classes);
+    if (!code) code = store_flops(&flops, store, spec_string(&c->victim, "model"), d.train);
+    if (!code) code = store_flops(&clone, store, c->clone_model, d.train);
     if (!code) code = defense_parse(&chain, c->defense);
-    if (!code) {
-        const struct defense_link *fit = defense_fitter(chain);
-        const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
-        double epochs = spec_real(&c->victim, "epochs"), flops = model_flops(m), number;
-        if (own && spec_number(&number, own) == OK) epochs = number; /* "victim" is none: as the victim's */
-        *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
-        model_free(m);
-        m = NULL;
-        code = model_new(&m, c->clone_model, d.train->shape, d.train->classes);
-        const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
-        if (!code) *attack = model_flops(m) * clone_epochs * (3 * spec_real(&c->attack, "budget") + d.test->n);
-    }
-    model_free(m);
+    if (code) return code;
+    const struct defense_link *fit = defense_fitter(chain);
+    const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
+    double epochs = spec_real(&c->victim, "epochs");
+    if (own) spec_number(&epochs, own); /* "victim" is no number: epochs stay */
+    *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
+    const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
+    *attack = clone * clone_epochs * (3 * spec_real(&c->attack, "budget") + d.test->n);
     defense_free(chain);
-    return code;
+    return OK;
 }
 
 /* "fashion-mnist:n=2000" of a data set's resolved name: what stands there for the whole of its train split is left out. */

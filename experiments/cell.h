@@ -62,8 +62,15 @@ int cell_train(const struct cell *c, struct store *store, const char *cache);
 /* What is to be said of the cell's data (data/audit.h), by a cache in the folder `cache`; audit_free frees. */
 int cell_audit(struct audit *out, const struct cell *c, struct store *store, const char *cache);
 
+/* The two tables of a folder, as rows are appended to them: {.dir = DIR} at first; tables_free frees what it holds. */
+struct tables {
+    const char *dir;
+    struct table_end results, curve;
+};
+void tables_free(struct tables *t);
+
 /* Appends the cell's epochs to DIR/curve.csv and then its row to DIR/results.csv. ERR_IO, ERR_FORMAT. */
-int cell_record(const struct cell *c, const struct cell_result *r, const char *dir);
+int cell_record(const struct cell *c, const struct cell_result *r, struct tables *to);
 
 /* Multiply-adds of training and serving, for an estimate of the time: of the victim, and of the attack. */
 int cell_work(const struct cell *c, struct store *store, double *victim, double *attack);

@@ -55,7 +55,9 @@ static int record(const struct cell *c, const struct cell_result *r, const char 
 {
     char *folder = collect_folder(dir, c->key);
     int code = file_folder(folder);
-    if (!code) code = cell_record(c, r, folder);
+    struct tables own = {.dir = folder};
+    if (!code) code = cell_record(c, r, &own);
+    tables_free(&own);
     mem_free(folder);
     return code;
 }
@@ -142,14 +144,14 @@ int collect_runs(const char *dir, const char *key)
 
 /* ---- merging ---------------------------------------------------------------------------------------------- */
 
-static int append(const char *dir, const char *name, const struct table *t, int columns, const char *const *column)
+static int append(struct table_end *end, const char *dir, const char *name, const struct table *t, int columns, const char *const *column)
 {
     if (!t || !t->rows) return OK;
     const char **value = mem_new((size_t)(t->rows * columns), sizeof *value);
     char *path = mem_print("%s/%s", dir, name);
     for (int i = 0; i < t->rows; i++)
         for (int c = 0; c < columns; c++) value[i * columns + c] = table_get(t, i, column[c]);
-    int code = table_append_rows(path, t->rows, columns, column, value);
+    int code = table_append_at(end, path, t->rows, columns, column, value);
     mem_free(value);
     mem_free(path);
     return code;
@@ -171,14 +173,15 @@ static void read_result(struct cell_result *out, const struct table *row)
     out->queries_total = (int64_t)table_number(row, 0, "queries_total");
 }
 
-int collect_merge(const char *dir, const char *key, struct cell_result *out)
+int collect_merge(struct tables *to, const char *key, struct cell_result *out)
 {
+    const char *dir = to->dir;
     struct table *curve = NULL, *row = NULL;
     int code = read_part(&curve, dir, key, "curve.csv");
     if (!code) code = read_part(&row, dir, key, "results.csv");
     if (!code && (!row || row->rows != 1)) code = err_set(ERR_FORMAT, "%s/cells/%s/results.csv: found %d rows, expected 1", dir, key, row ? row->rows : 0);
-    if (!code) code = append(dir, "curve.csv", curve, CURVE_COLUMNS, curve_column);
-    if (!code) code = append(dir, "results.csv", row, RESULT_COLUMNS, result_column);
+    if (!code) code = append(&to->curve, dir, "curve.csv", curve, CURVE_COLUMNS, curve_column);
+    if (!code) code = append(&to->results, dir, "results.csv", row, RESULT_COLUMNS, result_column);
     if (!code) {
         read_result(out, row);
         collect_drop(dir, key);

@@ -23,9 +23,9 @@ int collect_runs(const char *dir, const char *key);
 /* A row that says why there is none: `text`, for a cell whose process died. */
 int collect_failed(const struct cell *c, const char *text, const char *dir);
 
-/* Appends the cell's rows to DIR/curve.csv and DIR/results.csv and removes its folder. `out` has what the row says of its status,
+/* Appends the cell's rows to the tables of DIR (to->dir) and removes its folder. `out` has what the row says of its status,
  * error, accuracies, fidelity and queries. ERR_FORMAT, ERR_IO: the folder stays. */
-int collect_merge(const char *dir, const char *key, struct cell_result *out);
+int collect_merge(struct tables *to, const char *key, struct cell_result *out);
 
 /* Removes the cell's folder, where there is one. */
 void collect_drop(const char *dir, const char *key);

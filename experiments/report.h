@@ -242,6 +242,9 @@ const char *plot_caption(const char *what);
 /* Is there anything to draw in it? */
 int plot_has(const struct report *r, const char *what, int victim);
 
+/* Has it so many cells that it is not drawn? Its data and script are written all the same. */
+int plot_crowded(const struct report *r, const char *what, int victim);
+
 /* Writes the figures' data and scripts into `folder` and draws them; without gnuplot one line on stderr says so. */
 int report_plots(const struct report *r, const char *folder);
 

@@ -96,7 +96,7 @@ static void put_figures(const struct report *r, int victim, FILE *f)
 {
     const char *what;
     for (int i = 0; (what = plot_at(i)) != NULL; i++) {
-        if (!plot_has(r, what, victim)) continue;
+        if (!plot_has(r, what, victim) || plot_crowded(r, what, victim)) continue;
         char *name = plot_name(r, what, victim), *caption = tex_text(plot_caption(what));
         fprintf(f, "\\IfFileExists{plots/%s.pdf}{\\begin{figure}[p]\\centering\n\\fit{\\includegraphics{plots/%s.pdf}}\n\\caption{%s}\n\\end{figure}}{}\n", name, name, caption);
         mem_free(caption);

@@ -80,7 +80,8 @@ static void write_figure(const struct report *r, const char *what, int victim, F
     if (!plot_has(r, what, victim)) return;
     const char *caption = plot_caption(what);
     char *name = plot_name(r, what, victim);
-    fprintf(f, "![%s](plots/%s.svg)\n\n%s Files: [PDF](plots/%s.pdf), [PNG](plots/%s.png), [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n",
+    if (plot_crowded(r, what, victim)) fprintf(f, "%s Not drawn: too many pairs of defense and attack. Files: [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n", caption, name, name);
+    else fprintf(f, "![%s](plots/%s.svg)\n\n%s Files: [PDF](plots/%s.pdf), [PNG](plots/%s.png), [data](plots/%s.csv), [gnuplot](plots/%s.gp).\n\n",
             caption, name, caption, name, name, name, name);
     mem_free(name);
 }

@@ -35,6 +35,17 @@ int plot_has(const struct report *r, const char *what, int victim)
     return 1;
 }
 
+/* Cells that a figure with a bar or a curve for each can show. gnuplot takes half a minute for 2,000, and nobody reads them. */
+enum { CROWD = 1000 };
+
+int plot_crowded(const struct report *r, const char *what, int victim)
+{
+    int cells = 0;
+    if (strcmp(what, "clone_accuracy") && strcmp(what, "training_curves")) return 0;
+    for (int i = 0; i < r->cells; i++) cells += r->cell[i].victim == victim;
+    return cells > CROWD;
+}
+
 static int draw(const struct report *r, const char *what, int victim, const char *folder)
 {
     char *name = plot_name(r, what, victim), *script = mem_print("%s.gp", name);
@@ -77,6 +88,10 @@ int report_plots(const struct report *r, const char *folder)
             if (!plot_has(r, figures[i].name, v)) continue;
             code = figures[i].write(r, v, folder);
             if (code || !there) continue;
+            if (plot_crowded(r, figures[i].name, v)) {
+                progress_say("%s: %s is not drawn: more than %d pairs of defense and attack; its .csv and .gp are there", folder, figures[i].name, CROWD);
+                continue;
+            }
             code = draw(r, figures[i].name, v, folder);
             if (code != ERR_MISSING) continue;
             progress_say("%s", err_text());

@@ -223,7 +223,9 @@ static int run(const struct cell *c, struct store *store, const struct reproduce
     int code = file_folder(folder);
     if (code) return code;
     cell_run(c, store, o->cache, &r);
-    code = cell_record(c, &r, folder);
+    struct tables own = {.dir = folder};
+    code = cell_record(c, &r, &own);
+    tables_free(&own);
     cell_result_free(&r);
     return code;
 }

@@ -109,6 +109,7 @@ struct course {
     const struct sweep *s;
     const struct run_options *o;
     const struct done *done;
+    struct tables to;
     char *ended;     /* [s->n] 1: its rows lie in its own folder */
     int next;        /* cells below are in the tables */
     int *computed, *failed;
@@ -137,7 +138,7 @@ static int skip(struct course *p, int i)
 static int take(struct course *p, int i)
 {
     struct cell_result r;
-    int code = collect_merge(p->o->dir, p->s->cell[i].key, &r);
+    int code = collect_merge(&p->to, p->s->cell[i].key, &r);
     if (code) return code;
     say_cell(p, i);
     say_result(&r);
@@ -159,7 +160,7 @@ static int run_cells(struct course *p, struct store *store)
         say_cell(p, i);
         cell_run(c, store, p->o->cache, &r);
         say_result(&r);
-        code = cell_record(c, &r, p->o->dir);
+        code = cell_record(c, &r, &p->to);
         *p->failed += r.status != OK;
         (*p->computed)++;
         cell_result_free(&r);
@@ -217,8 +218,9 @@ int run_sweep(const struct sweep *s, struct store *store, const struct run_optio
     if (!code) code = drop_orphans(o->dir, &done);
     if (!code) code = plan_write(s, store, o->dir);
     if (!code && done.t && done.t->torn) progress_say("%s/results.csv: its last line was torn; that cell runs again", o->dir);
-    struct course p = {.s = s, .o = o, .done = &done, .computed = computed, .failed = failed, .start = clock_s()};
+    struct course p = {.s = s, .o = o, .done = &done, .to = {.dir = o->dir}, .computed = computed, .failed = failed, .start = clock_s()};
     if (!code) code = o->jobs > 1 ? run_jobs(&p) : run_cells(&p, store);
+    tables_free(&p.to);
     done_free(&done);
     file_unlock(lock);
     return code;
@@ -283,6 +285,7 @@ int run_collect(const char *dir, int *taken)
 {
     struct done done = {0};
     struct dirent **entry = NULL;
+    struct tables to = {.dir = dir};
     char *cells = mem_print("%s/cells", dir);
     int lock = -1, n = 0, code = file_exists(dir) ? file_lock(&lock, dir) : err_set(ERR_MISSING, "%s: no such folder", dir);
     *taken = 0;
@@ -294,12 +297,13 @@ int run_collect(const char *dir, int *taken)
         const char *key = entry[i]->d_name;
         if (!code && is_done(&done, key, 1)) collect_drop(dir, key);
         else if (!code && collect_has(dir, key)) {
-            code = collect_merge(dir, key, &r);
+            code = collect_merge(&to, key, &r);
             *taken += code == OK;
         }
         free(entry[i]);
     }
     free(entry);
+    tables_free(&to);
     done_free(&done);
     file_unlock(lock);
     mem_free(cells);
@@ -340,43 +344,24 @@ static double measured_rate(const struct cell *c, struct store *store)
     return rate;
 }
 
-/* Was this cell's victim counted with one before it? */
-static int victim_seen(const struct sweep *s, int cell)
-{
-    const struct cell *c = &s->cell[cell];
-    char *victim = spec_text(&c->victim);
-    int seen = 0;
-    for (int i = 0; i < cell && !seen; i++) {
-        const struct cell *o = &s->cell[i];
-        char *other = spec_text(&o->victim);
-        struct defense *a = NULL, *b = NULL;
-        const int same = strcmp(victim, other) == 0 && o->victim_seed == c->victim_seed;
-        if (same && !defense_parse(&a, c->defense) && !defense_parse(&b, o->defense)) {
-            const int fit_a = defense_fitter(a) != NULL, fit_b = defense_fitter(b) != NULL;
-            seen = fit_a == fit_b && (!fit_a || (strcmp(c->defense, o->defense) == 0 && strcmp(c->ood, o->ood) == 0 && c->defense_seed == o->defense_seed));
-        }
-        defense_free(a);
-        defense_free(b);
-        mem_free(other);
-    }
-    mem_free(victim);
-    return seen;
-}
-
 int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out)
 {
     struct done done = {0};
     char took[24];
     double total = 0, rate = NAN;
     const char *model = "";
+    struct keys *victims = keys_new();
     int left = 0, code = done_read(&done, dir);
     for (int i = 0; i < s->n && !code; i++) {
         const struct cell *c = &s->cell[i];
         double victim = 0, attack = 0;
         if (strcmp(model, spec_string(&c->victim, "model"))) rate = measured_rate(c, store);
         model = spec_string(&c->victim, "model");
-        if ((code = cell_work(c, store, &victim, &attack))) break;
-        const double seconds = (attack + (victim_seen(s, i) ? 0 : victim)) / rate;
+        char *path = NULL;
+        if ((code = cell_work(c, store, &victim, &attack)) || (code = cell_victim(&path, c, store, ""))) break;
+        const double seconds = (attack + (path && keys_get(victims, path) >= 0 ? 0 : victim)) / rate;
+        if (path) keys_put(victims, path, 1);
+        mem_free(path);
         const int there = is_done(&done, c->key, 0);
         char *text = cell_text(c);
         fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : clock_text(took, seconds), text, c->ood_is_pool ? "  (the defender trains on the attacker's pool)" : "");
@@ -385,6 +370,7 @@ int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *
         left += !there;
     }
     if (!code) fprintf(out, "%d cells, %d to compute, about %s (from a training step measured now; a victim in the cache costs nothing)\n", s->n, left, clock_text(took, total));
+    keys_free(victims);
     done_free(&done);
     return code;
 }

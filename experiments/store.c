@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "experiments/distance.h"
+#include "nn/model.h"
 
 enum { SETS = 256 };
 
@@ -12,6 +14,9 @@ struct store {
     int n;
     char *asked[SETS]; /* "train mnist:n=2000" */
     struct dataset *set[SETS];
+    struct keys *model; /* "lenet5 1x28x28 10" -> its place */
+    int models;
+    double flops[SETS];
     int pairs;
     struct pair {
         const struct dataset *a, *b;
@@ -21,7 +26,9 @@ struct store {
 
 struct store *store_new(void)
 {
-    return mem_new(1, sizeof(struct store));
+    struct store *s = mem_new(1, sizeof *s);
+    s->model = keys_new();
+    return s;
 }
 
 void store_free(struct store *s)
@@ -30,6 +37,7 @@ void store_free(struct store *s)
         mem_free(s->asked[i]);
         dataset_free(s->set[i]);
     }
+    if (s) keys_free(s->model);
     mem_free(s);
 }
 
@@ -46,6 +54,31 @@ int store_get(const struct dataset **out, struct store *s, const char *spec, con
     if (!code) *out = s->set[i];
     mem_free(asked);
     return code;
+}
+
+int store_flops(double *out, struct store *s, const char *model, const struct dataset *d)
+{
+    struct model *m = NULL;
+    char *text = mem_print("%s %dx%dx%d %d", model, d->shape.c, d->shape.h, d->shape.w, d->classes);
+    const int at = keys_get(s->model, text);
+    int code = OK;
+    if (at >= 0) *out = s->flops[at];
+    else if (!(code = model_new(&m, model, d->shape, d->classes))) {
+        *out = model_flops(m);
+        if (s->models < SETS) {
+            keys_put(s->model, text, s->models);
+            s->flops[s->models] = *out;
+        }
+        s->models++;
+    }
+    model_free(m);
+    mem_free(text);
+    return code;
+}
+
+int store_built(const struct store *s)
+{
+    return s->models;
 }
 
 int store_distance(double *out, struct store *s, const struct dataset *a, const struct dataset *b)

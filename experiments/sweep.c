@@ -8,6 +8,7 @@
 #include "attacker/attack.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "experiments/calibrate.h"
 #include "victim/victim.h"
@@ -220,6 +221,7 @@ struct builder {
     struct store *store;
     struct sweep *out;
     int room;
+    struct keys *keys; /* of the cells so far */
     struct spec victim;
     const struct section *section;             /* [defense ...] */
     const char *victim_ood, *victim_pool, *ood, *chain; /* of the combination at hand */
@@ -240,15 +242,11 @@ static int read_seed(uint64_t *out, const struct section *s, const char *text)
 static int add_cell(struct builder *b, struct cell *c)
 {
     int code = cell_resolve(c, b->store);
-    for (int i = 0; i < b->out->n && !code; i++)
-        if (strcmp(b->out->cell[i].key, c->key) == 0) { /* two ways to say the same */
-            cell_free(c);
-            return OK;
-        }
-    if (code) {
+    if (code || keys_get(b->keys, c->key) >= 0) { /* two ways to say the same */
         cell_free(c);
         return code;
     }
+    keys_put(b->keys, c->key, b->out->n);
     if (b->out->n == b->room) {
         const int room = b->room ? 2 * b->room : 64;
         struct cell *more = mem_new((size_t)room, sizeof *more);
@@ -495,7 +493,7 @@ int sweep_parse(struct sweep **out, const char *path, const char *text, int sets
     struct file *f = mem_new(1, sizeof *f);
     struct sweep *s = mem_new(1, sizeof *s);
     f->path = path;
-    struct builder b = {.file = f, .store = store, .out = s};
+    struct builder b = {.file = f, .store = store, .out = s, .keys = keys_new()};
     int code = load(f, text, sets, set);
     for (int i = 0; i < f->n; i++)
         if (strcmp(f->section[i].kind, "sweep") == 0) b.head = &f->section[i];
@@ -504,6 +502,7 @@ int sweep_parse(struct sweep **out, const char *path, const char *text, int sets
     s->name = name ? mem_string(name) : name_of(path);
     if (!code) code = each(&b, "victim", one_victim);
     if (code && strncmp(err_text(), path, strlen(path))) err_prefix(code, "%s", path);
+    keys_free(b.keys);
     file_free_parts(f);
     mem_free(f);
     if (code) sweep_free(s);

@@ -436,6 +436,59 @@ int table_append_rows(const char *path, int rows, int n, const char *const *colu
     return code;
 }
 
+/* What stands in the file now, for the next append; nothing where it cannot be told. */
+static void keep_end(struct table_end *end, const char *path, const char *bytes, size_t size)
+{
+    const size_t at = bytes ? skip_mark(bytes, size) : 0, stop = bytes ? row_end(bytes, at, size) : 0;
+    table_end_free(end);
+    if (!stop) return;
+    end->path = mem_string(path);
+    end->header = mem_print("%.*s", (int)(stop - at), bytes + at);
+    end->size = file_size(path);
+}
+
+/* Behind a file that ends as `end` says; *lacks: it has not all of the columns, and nothing was done. */
+static int append_known(int *lacks, struct table_end *end, int rows, int n, const char *const *column, const char *const *value)
+{
+    struct reader header = {0};
+    struct text t = {0};
+    const size_t size = strlen(end->header);
+    int *place = mem_new((size_t)n, sizeof *place), code = reader_start(&header, end->path, size);
+    if (!code) code = read_row(&header, end->header, size);
+    *lacks = !code && find_columns(place, &header, n, column) > header.columns;
+    if (!code && !*lacks) {
+        put_rows(&t, place, header.columns, rows, n, value);
+        code = add_bytes(end->path, (size_t)end->size, t.bytes, t.size);
+        if (!code) end->size += (int64_t)t.size;
+    }
+    if (code) table_end_free(end);
+    mem_free(place);
+    mem_free(t.bytes);
+    reader_end(&header);
+    return code;
+}
+
+int table_append_at(struct table_end *end, const char *path, int rows, int n, const char *const *column, const char *const *value)
+{
+    char *bytes = NULL;
+    size_t size = 0;
+    int lacks = 1, code = OK;
+    if (end->path && strcmp(end->path, path) == 0 && end->size == file_size(path)) code = append_known(&lacks, end, rows, n, column, value);
+    if (code || !lacks) return code;
+    code = table_append_rows(path, rows, n, column, value);
+    if (!code) code = file_read(&bytes, &size, path);
+    if (!code) keep_end(end, path, bytes, size);
+    mem_free(bytes);
+    return code;
+}
+
+void table_end_free(struct table_end *end)
+{
+    mem_free(end->path);
+    mem_free(end->header);
+    *end = (struct table_end){0};
+}
+
 int table_append(const char *path, int n, const char *const *column, const char *const *value)
 {
     return table_append_rows(path, 1, n, column, value);

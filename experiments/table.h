@@ -3,6 +3,8 @@
 #ifndef HEIST_EXPERIMENTS_TABLE_H
 #define HEIST_EXPERIMENTS_TABLE_H
 
+#include <stdint.h>
+
 /* results.csv: one row a cell. Accuracies, ratios and flips are fractions 0..1; "" where there is no number. */
 #define RESULT_FIELDS(X)                                                                                   \
     X(key, "hash of every resolved option and of the data: the cell's identity")                           \
@@ -101,5 +103,14 @@ double table_number(const struct table *t, int row, const char *column);      /*
  * in the old rows. One writer at a time. ERR_FORMAT: no CSV, or it lacks the first column; ERR_IO: the file is as it was. */
 int table_append_rows(const char *path, int rows, int n, const char *const *column, const char *const *value);
 int table_append(const char *path, int n, const char *const *column, const char *const *value); /* one row */
+
+/* The same for who appends again and again, and would read all of a long file each time: `end` ({0} at first) keeps what the append
+ * before it left there. Where the file has another size since, it is read again. table_end_free frees what it holds. */
+struct table_end {
+    char *path, *header;
+    int64_t size;
+};
+int table_append_at(struct table_end *end, const char *path, int rows, int n, const char *const *column, const char *const *value);
+void table_end_free(struct table_end *end);
 
 #endif
