@@ -12,7 +12,7 @@
 #include "data/gz.h"
 #include "data/place.h"
 
-enum { STEP = 1 << 20, LABEL_MOST = 65535 };
+enum { STEP = 1 << 16, LABEL_MOST = 65535 };
 static const size_t MOST = (size_t)8 << 30; /* bytes of pixels; they are held in memory */
 
 /* ---- a file ------------------------------------------------------------------------------------------------------------------- */

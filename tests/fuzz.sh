@@ -12,6 +12,12 @@ passed=0 failed=0
 needs() { # TARGET: what it is linked with, beside base
     case $1 in
     idx | cifar | mat | npy | csv | picture | archive) echo "$(ls data/*.c | grep -v supervised) -larchive -lcsv -lmatio -lspng -lturbojpeg -lz -lm" ;;
+    arch) # the layers once, under all the names that the registry has for them
+        echo "nn/arch.c nn/blas.c nn/layers.c nn/loss.c nn/model.c nn/parse.c nn/tape.c nn/arch/*.c nn/layers/*.c -DMOST_PARAMS=65536ul -DLAYER_SIMD=base -DLAYER_SIMD_base"
+        for layer in $(sed 's/X(\(.*\))/\1/' nn/layers/list.h); do
+            for name in base_alone naive naive_alone; do echo "-Wl,--defsym=layer_${layer}_$name=layer_${layer}_base"; done
+        done
+        echo "-I$(echo /usr/include/*/openblas-openmp) -lopenblas -l:libgomp.so.1 -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;
     table) echo "experiments/table.c -lcsv -lm" ;;
     spec) echo "-lm" ;;
@@ -48,6 +54,10 @@ seeds() { # TARGET FOLDER: small valid inputs to begin with
         mkdir -p "$2.in/train/a" && echo 1 >"$2.in/train/a/1.png" && echo 2 >"$2.in/train/a/2.png"
         tar cf "$2/tar" -C "$2.in" train && tar czf "$2/tgz" -C "$2.in" train
         rm -r "$2.in" ;;
+    arch)
+        printf 'conv c1 out=2 k=3 pad=1\nbatchnorm b1\nrelu r\nmaxpool k=2\nflatten\nlinear fc out=K\n' >"$2/plain"
+        printf 'block b\nconv c out=$w k=3 pad=1 < in\nbatchnorm n\nrelu r\nadd s < r n\nend\nb l1.0-2 w=2\nflatten\nlinear fc out=K\n' >"$2/block"
+        printf 'flatten\nlinear a out=16\nunflatten c=1 h=4 w=4\nupsample k=2\nleakyrelu\ntanh\ndropout p=0.5\npad to=8\navgpool\nflatten\nlinear b out=K\n' >"$2/others" ;;
     safetensors)
         printf 'Z\000\000\000\000\000\000\000{"__metadata__":{"arch":"mlp"},"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}    12345678' >"$2/one"
         printf 'B\000\000\000\000\000\000\000{"n":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}             12345678' >"$2/scalar"
