@@ -53,15 +53,14 @@ static int is_split(const char *path, int hundred, int test)
     return strncmp(name, "data_batch_", 11) == 0 && strlen(name) == 16 && name[11] >= '1' && name[11] <= '5' && strcmp(name + 12, ".bin") == 0;
 }
 
+static int is_batch(const char *path)
+{
+    return is_split(path, 0, 0) || is_split(path, 0, 1) || is_split(path, 1, 0) || is_split(path, 1, 1);
+}
+
 static int holds_batches(const char *folder)
 {
-    struct entries s;
-    int found = 0;
-    if (entries_list(&s, folder)) return 0;
-    for (int i = 0; i < s.n && !found; i++)
-        for (int k = 0; k < 4; k++) found |= is_split(s.entry[i].path, k & 1, k >> 1);
-    entries_free(&s);
-    return found;
+    return entries_any(folder, is_batch) > 0;
 }
 
 static char *where(const struct dataset_info *info, int split)

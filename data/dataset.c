@@ -37,7 +37,7 @@ static const struct dataset_format *format_named(const char *name)
 static int is_here(const struct dataset_format *f, const struct dataset_info *info)
 {
     int rank = 0;
-    for (int split = 0; split < 2 && f->where; split++) {
+    for (int split = 0; split < 2 && rank < 2 && f->where; split++) {
         char *folder = f->where(info, split), *given;
         if (folder && !rank) rank = 1;
         for (int i = 0; folder && (given = place_given(i)) != NULL; i++) {

@@ -52,19 +52,35 @@ static int list_folder(struct entries *s, int *room, const char *inside)
     for (struct dirent *e; d && !code && (e = readdir(d)) != NULL;) {
         if (*e->d_name == '.') continue;
         struct stat st;
-        char *path = mem_print("%s%s%s", inside, *inside ? "/" : "", e->d_name), *whole = mem_print("%s/%s", s->root, path);
-        if (stat(whole, &st)) code = err_set(ERR_IO, "%s: %s", whole, strerror(errno));
-        else if (S_ISDIR(st.st_mode)) code = strlen(path) < PATH_MAX / 2 ? list_folder(s, room, path) : err_set(ERR_IO, "%s: folders without end", whole);
+        char *path = mem_print("%s%s%s", inside, *inside ? "/" : "", e->d_name);
+        if (fstatat(dirfd(d), e->d_name, &st, 0)) code = err_set(ERR_IO, "%s/%s: %s", s->root, path, strerror(errno));
+        else if (S_ISDIR(st.st_mode)) code = strlen(path) < PATH_MAX / 2 ? list_folder(s, room, path) : err_set(ERR_IO, "%s/%s: folders without end", s->root, path);
         else if (S_ISREG(st.st_mode)) {
             put(s, room, (struct entry){.path = path, .size = (size_t)st.st_size, .mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec});
             path = NULL;
         }
         mem_free(path);
-        mem_free(whole);
     }
     if (d) closedir(d);
     mem_free(folder);
     return code;
+}
+
+int entries_any(const char *folder, int (*wanted)(const char *path))
+{
+    DIR *d = strlen(folder) < PATH_MAX / 2 ? opendir(folder) : NULL;
+    int found = d ? 0 : -1;
+    for (struct dirent *e; d && !found && (e = readdir(d)) != NULL;) {
+        struct stat st;
+        if (*e->d_name == '.') continue;
+        char *path = mem_print("%s/%s", folder, e->d_name);
+        if (fstatat(dirfd(d), e->d_name, &st, 0)) found = -1;
+        else if (S_ISDIR(st.st_mode)) found = entries_any(path, wanted);
+        else found = S_ISREG(st.st_mode) && wanted(path);
+        mem_free(path);
+    }
+    if (d) closedir(d);
+    return found;
 }
 
 /* ---- archives ----------------------------------------------------------------------------- */

@@ -26,6 +26,10 @@ enum { ENTRY_MOST = 256 << 20 }; /* bytes of one file */
 int entries_list(struct entries *out, const char *root);
 void entries_free(struct entries *s);
 
+/* Is there a file under this folder, not hidden, whose path is `wanted`? Looks no further than the first: the folder may be large.
+ * 1: yes; 0: no; below 0: what is met before one cannot be read, or has no end. */
+int entries_any(const char *folder, int (*wanted)(const char *path));
+
 /* The bytes of entry i: *out is mem_free's where *own is 1, else the entries'. */
 int entry_read(const uint8_t **out, size_t *size, int *own, const struct entries *s, int i);
 

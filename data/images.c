@@ -46,12 +46,7 @@ static int is_other_picture(const char *path)
 
 static int holds_pictures(const char *folder)
 {
-    struct entries s;
-    int found = 0;
-    if (entries_list(&s, folder)) return 0;
-    for (int i = 0; i < s.n && !found; i++) found = is_picture(s.entry[i].path);
-    entries_free(&s);
-    return found;
+    return entries_any(folder, is_picture) > 0;
 }
 
 static char *where(const struct dataset_info *info, int split)

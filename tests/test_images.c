@@ -110,6 +110,34 @@ static void classes_are_folders(void)
     dataset_free(t);
 }
 
+static int looked;
+
+static int is_deep(const char *path)
+{
+    looked++;
+    return strstr(path, "/b/deep.png") != NULL;
+}
+
+static void looks_for_one_file(void)
+{
+    write_at("look/.hidden/b/deep.png", "x", 1);
+    write_at("look/a/1.png", "x", 1);
+    char *root = path_of("look"), *loop = path_of("look/a/loop"), *nowhere = path_of("nowhere");
+    CHECK_INT(entries_any(root, is_deep), 0);
+    CHECK_INT(looked, 1);
+    write_at("look/a/b/deep.png", "x", 1);
+    CHECK_INT(entries_any(root, is_deep), 1);
+    CHECK(entries_any(nowhere, is_deep) < 0);
+    char *deep = path_of("look/a/b/deep.png");
+    CHECK_INT(unlink(deep), 0);
+    CHECK_INT(symlink(".", loop), 0); /* a folder without end is given up */
+    CHECK(entries_any(root, is_deep) < 0);
+    mem_free(deep);
+    mem_free(nowhere);
+    mem_free(loop);
+    mem_free(root);
+}
+
 static void without_classes_or_splits(void)
 {
     for (int i = 0; i < 5; i++) {
@@ -318,6 +346,7 @@ int main(void)
     RUN(decodes_what_was_encoded);
     RUN(broken_pictures_are_refused);
     RUN(classes_are_folders);
+    RUN(looks_for_one_file);
     RUN(without_classes_or_splits);
     RUN(sizes_and_colours_may_be_mixed);
     RUN(decoded_once);
