@@ -15,6 +15,7 @@
 #include "nn/layer.h"
 #include "nn/layers/vec.h"
 #ifndef LAYER_SIMD_naive
+#include "nn/layers/turned.h"
 #include "nn/layers/winograd.h"
 #endif
 
@@ -515,14 +516,22 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
 {
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
-    if (((const struct own *)l->own)->winograd && winograd_gradient_pays(l->in[0].c, l->out.c)) {
+    if (((const struct own *)l->own)->winograd) {
         const struct winograd wg = minimal(l, NULL, NULL, 0);
         winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
         return;
     }
 #endif
     const struct frame f = frame_x(l);
-    gradient(l, groups, &f, framed(&f, groups, p->x[0], 1, p->scratch), dy, dw);
+    const float *x = framed(&f, groups, p->x[0], 1, p->scratch);
+#ifndef LAYER_SIMD_naive
+    if (turned_pays(l->out.c)) {
+        const struct own *o = l->own;
+        turned_gradient(&(struct turned){f.c, f.h, f.w, l->out.c, l->out.h, l->out.w, o->k, o->stride, x, dy, dw}, groups);
+        return;
+    }
+#endif
+    gradient(l, groups, &f, x, dy, dw);
 }
 
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])

@@ -9,7 +9,6 @@
 #ifndef HEIST_NN_LAYERS_WINOGRAD_H
 #define HEIST_NN_LAYERS_WINOGRAD_H
 
-#include "nn/blas.h"
 #include "nn/layers/vec.h"
 
 enum {
@@ -17,7 +16,8 @@ enum {
     WA = WM + WK - 1, WP = WA * WA, /* points along a side; in all */
     WO = VL == 16 ? 6 : 3, WX = 4, /* a product's sums in registers: WO output channels times WX vectors */
     WSUM = 32,                     /* input channels that are summed in one go */
-    WSLICE = 32, WCHUNK = 4,       /* a task: output channels times tiles */
+    WDEPTH = 128,                  /* input channels of the maps that stay in the first cache while output channels pass */
+    WN = 64, WL = 16, WTILES = 8,  /* the weights' gradient: channels of a slice; that are turned at once; tiles of a product */
     WC = 16                        /* input channels that a task of the weights' transform takes */
 };
 
@@ -34,7 +34,14 @@ struct winograd {
 
 static int winograd_panel(int ic) /* tiles that are transformed before they are multiplied: about 1 MiB */
 {
-    return ic >= 64 ? 8 : 512 / ic / WCHUNK * WCHUNK;
+    return ic >= 64 ? 8 : 512 / ic / 4 * 4;
+}
+
+/* From point to point of a transform of `size` floats: not a multiple of a page, or the 36 points of a tile would fall into
+ * the same few lines of the cache. */
+static size_t winograd_step(size_t size)
+{
+    return (size + 1023) / 1024 * 1024 + 3 * MAPS;
 }
 
 static int winograd_tiles(int h, int w) /* of an image */
@@ -48,23 +55,56 @@ static int winograd_pays(int ic, int oc, int k, int stride)
     return stride == 1 && k == WK && ic >= 16 && oc >= 16;
 }
 
-/* The gradient of the weights is 36 products of OpenBLAS's, which small ones keep waiting. */
-static int winograd_gradient_pays(int ic, int oc)
-{
-    return ic >= 64 && oc >= 64;
-}
-
-static int winograd_block(int ic, int oc) /* tiles of one product of the weights' gradient */
+static int winograd_block(int ic, int oc) /* tiles that are transformed before they are multiplied, for the weights' gradient */
 {
     return ic + oc >= 512 ? 8 : 4096 / (ic + oc);
+}
+
+/* A task: output channels times tiles. Of many input channels the maps do not stay in the cache: they are read as seldom as
+ * can be. */
+static int winograd_slice(int ic)
+{
+    return ic >= 256 ? 128 : 32;
+}
+
+static int winograd_chunk(int ic)
+{
+    return ic >= 256 ? 8 : 4;
+}
+
+static size_t winograd_weights_step(int ic, int oc)
+{
+    return winograd_step((size_t)oc * (size_t)((ic + WC - 1) / WC * WC));
+}
+
+static size_t winograd_maps_step(int ic, int tiles)
+{
+    return winograd_step((size_t)(ic * tiles) * MAPS);
+}
+
+static size_t winograd_task_step(int ic)
+{
+    return winograd_step((size_t)(winograd_slice(ic) * winograd_chunk(ic)) * MAPS);
+}
+
+static int winograd_tasks(int ic, int oc) /* of a panel */
+{
+    return (oc + winograd_slice(ic) - 1) / winograd_slice(ic) * (winograd_panel(ic) / winograd_chunk(ic));
+}
+
+static size_t winograd_forward_scratch(int ic, int oc)
+{
+    return WP * (winograd_weights_step(ic, oc) + winograd_maps_step(ic, winograd_panel(ic)) + (size_t)winograd_tasks(ic, oc) * winograd_task_step(ic));
 }
 
 /* Floats of scratch; enough for a convolution, for its transpose and for the gradient of its weights. */
 static size_t winograd_scratch(int ic, int oc)
 {
-    const int panel = winograd_panel(ic < oc ? ic : oc), block = winograd_gradient_pays(ic, oc) ? winograd_block(ic, oc) : 0;
-    const size_t rows = (size_t)((ic + WC - 1) / WC * WC), columns = (size_t)((oc + WC - 1) / WC * WC);
-    return (size_t)WP * (rows * columns + (size_t)((ic + oc) * (panel > block ? panel : block) * MAPS));
+    const int block = winograd_block(ic, oc), columns = (oc + WN - 1) / WN * WN;
+    const size_t forward = winograd_forward_scratch(ic, oc), back = winograd_forward_scratch(oc, ic);
+    const size_t gradient = WP * (winograd_step((size_t)ic * (size_t)columns) + winograd_maps_step(ic, block) + winograd_maps_step(columns, block));
+    const size_t most = forward > back ? forward : back;
+    return most > gradient ? most : gradient;
 }
 
 /* ---- transforms along one side ------------------------------------------------------------------ */
@@ -146,10 +186,10 @@ static void winograd_kernel(const struct winograd *j, int o, int c0, float *to, 
 static void winograd_weights(const struct winograd *j, float *u)
 {
     const int blocks = (j->ic + WC - 1) / WC;
-    const size_t step = (size_t)j->oc * (size_t)blocks * WC;
+    const size_t step = winograd_weights_step(j->ic, j->oc);
 #pragma omp parallel for schedule(static)
-    for (int b = 0; b < blocks; b++)
-        for (int o = 0; o < j->oc; o++) winograd_kernel(j, o, b * WC, u + ((size_t)o * (size_t)blocks + (size_t)b) * WC, step);
+    for (int o = 0; o < j->oc; o++)
+        for (int b = 0; b < blocks; b++) winograd_kernel(j, o, b * WC, u + ((size_t)o * (size_t)blocks + (size_t)b) * WC, step);
 }
 
 /* ---- maps ---------------------------------------------------------------------------------------- */
@@ -168,6 +208,7 @@ static struct winograd_tile winograd_tile(const struct winograd *j, int q)
 /* V [36][ic][panel][lanes] of the tiles [first, first + count). */
 static void winograd_maps(const struct winograd *j, const float *x, int first, int count, int panel, float *v)
 {
+    const size_t step = winograd_maps_step(j->ic, panel);
 #pragma omp parallel for schedule(static)
     for (int c = 0; c < j->ic; c++)
         for (int q = 0; q < count; q++) {
@@ -190,15 +231,15 @@ static void winograd_maps(const struct winograd *j, const float *x, int first, i
                     for (int a = 0; a < WA; a++) column[a] = half[a][b];
                     winograd_input(column, to);
                     for (int a = 0; a < WA; a++)
-                        vec_store(v + (((size_t)(a * WA + b) * (size_t)j->ic + (size_t)c) * (size_t)panel + (size_t)q) * MAPS + t, to[a]);
+                        vec_store(v + (size_t)(a * WA + b) * step + (size_t)((c * panel + q) * MAPS + t), to[a]);
                 }
             }
         }
 }
 
-/* to [ob][lanes...] = sum_c u[i][c] v[c]: ob rows of u, xt vectors of v. Sums of WSUM channels are added up: a chain of
+/* to [ob][lanes...] = sum_c u[i][c] v[c]: ob rows of u, xt vectors of v; more: to +=. Sums of WSUM channels are added up: a chain of
  * roundings as long as the direct kernel's. */
-INLINE void winograd_product(const int ob, const int xt, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow)
+INLINE void winograd_product(const int ob, const int xt, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
 {
     for (int c0 = 0; c0 < ic; c0 += WSUM) {
         vec s[WO][WX];
@@ -215,44 +256,53 @@ INLINE void winograd_product(const int ob, const int xt, int ic, const float *u,
         for (int i = 0; i < ob; i++)
             for (int q = 0; q < xt; q++) {
                 float *at = to + (size_t)i * trow + q * VL;
-                if (c0) s[i][q] += vec_load(at);
+                if (c0 || more) s[i][q] += vec_load(at);
                 vec_store(at, s[i][q]);
             }
     }
 }
 
-INLINE void winograd_row(const int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow)
+INLINE void winograd_row(const int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
 {
     int q = 0;
-    for (; floats - q >= WX * VL; q += WX * VL) winograd_product(ob, WX, ic, u, urow, v + q, vrow, to + q, trow);
-    for (; floats - q >= 2 * VL; q += 2 * VL) winograd_product(ob, 2, ic, u, urow, v + q, vrow, to + q, trow);
-    for (; q < floats; q += VL) winograd_product(ob, 1, ic, u, urow, v + q, vrow, to + q, trow);
+    for (; floats - q >= WX * VL; q += WX * VL) winograd_product(ob, WX, ic, u, urow, v + q, vrow, to + q, trow, more);
+    for (; floats - q >= 2 * VL; q += 2 * VL) winograd_product(ob, 2, ic, u, urow, v + q, vrow, to + q, trow, more);
+    for (; q < floats; q += VL) winograd_product(ob, 1, ic, u, urow, v + q, vrow, to + q, trow, more);
 }
 
-/* M [36][ocs][WCHUNK][lanes] of output channels [o0, o0 + ocs) and tiles [q0, q0 + count) of the panel */
+/* The same for any ob <= WO. */
+static void winograd_rows(int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
+{
+    switch (ob) { /* constants where the product is inlined */
+    case 6: winograd_row(WO < 6 ? WO : 6, floats, ic, u, urow, v, vrow, to, trow, more); break;
+    case 5: winograd_row(WO < 5 ? WO : 5, floats, ic, u, urow, v, vrow, to, trow, more); break;
+    case 4: winograd_row(WO < 4 ? WO : 4, floats, ic, u, urow, v, vrow, to, trow, more); break;
+    case 3: winograd_row(3, floats, ic, u, urow, v, vrow, to, trow, more); break;
+    case 2: winograd_row(2, floats, ic, u, urow, v, vrow, to, trow, more); break;
+    default: winograd_row(1, floats, ic, u, urow, v, vrow, to, trow, more);
+    }
+}
+
+/* M [36][ocs][chunk][lanes] of output channels [o0, o0 + ocs) and tiles [q0, q0 + count) of the panel */
 static void winograd_multiply(const struct winograd *j, const float *u, const float *v, int panel, int o0, int ocs, int q0, int count, float *to)
 {
-    const size_t urow = (size_t)((j->ic + WC - 1) / WC * WC), vrow = (size_t)panel * MAPS, trow = WCHUNK * MAPS;
-    const int nb = (ocs + WO - 1) / WO, floats = count * MAPS;
+    const size_t urow = (size_t)((j->ic + WC - 1) / WC * WC), vrow = (size_t)panel * MAPS, trow = (size_t)winograd_chunk(j->ic) * MAPS;
+    const size_t ustep = winograd_weights_step(j->ic, j->oc), vstep = winograd_maps_step(j->ic, panel), tstep = winograd_task_step(j->ic);
+    const int nb = (ocs + WO - 1) / WO;
     for (int p = 0; p < WP; p++)
-        for (int b = 0; b < nb; b++) {
-            const int o = ocs * b / nb, ob = ocs * (b + 1) / nb - o;
-            const float *up = u + ((size_t)p * (size_t)j->oc + (size_t)(o0 + o)) * urow, *vp = v + ((size_t)p * (size_t)j->ic * (size_t)panel + (size_t)q0) * MAPS;
-            float *tp = to + ((size_t)p * (size_t)ocs + (size_t)o) * trow;
-            switch (ob) { /* constants where the product is inlined */
-            case 6: winograd_row(WO < 6 ? WO : 6, floats, j->ic, up, urow, vp, vrow, tp, trow); break;
-            case 5: winograd_row(WO < 5 ? WO : 5, floats, j->ic, up, urow, vp, vrow, tp, trow); break;
-            case 4: winograd_row(WO < 4 ? WO : 4, floats, j->ic, up, urow, vp, vrow, tp, trow); break;
-            case 3: winograd_row(3, floats, j->ic, up, urow, vp, vrow, tp, trow); break;
-            case 2: winograd_row(2, floats, j->ic, up, urow, vp, vrow, tp, trow); break;
-            default: winograd_row(1, floats, j->ic, up, urow, vp, vrow, tp, trow);
+        for (int c = 0; c < j->ic; c += WDEPTH)
+            for (int b = 0; b < nb; b++) {
+                const int o = ocs * b / nb, ob = ocs * (b + 1) / nb - o, depth = j->ic - c < WDEPTH ? j->ic - c : WDEPTH;
+                winograd_rows(ob, count * MAPS, depth, u + (size_t)p * ustep + (size_t)(o0 + o) * urow + (size_t)c, urow,
+                              v + (size_t)p * vstep + (size_t)c * vrow + (size_t)(q0 * MAPS), vrow, to + (size_t)p * tstep + (size_t)o * trow, trow, c > 0);
             }
-        }
 }
 
 /* out of output channels [o0, o0 + ocs) and tiles [first, first + count) from their M */
 static void winograd_pixels(const struct winograd *j, const float *mm, int o0, int ocs, int first, int count, float *out)
 {
+    const int chunk = winograd_chunk(j->ic);
+    const size_t step = winograd_task_step(j->ic);
     for (int o = 0; o < ocs; o++)
         for (int q = 0; q < count; q++) {
             const struct winograd_tile at = winograd_tile(j, first + q);
@@ -264,7 +314,7 @@ static void winograd_pixels(const struct winograd *j, const float *mm, int o0, i
                 for (int b = 0; b < WA; b++) {
                     vec column[WA], to[WM];
                     for (int a = 0; a < WA; a++)
-                        column[a] = vec_load(mm + (((size_t)(a * WA + b) * (size_t)ocs + (size_t)o) * WCHUNK + (size_t)q) * MAPS + t);
+                        column[a] = vec_load(mm + (size_t)(a * WA + b) * step + (size_t)((o * chunk + q) * MAPS + t));
                     winograd_output(column, to);
                     for (int a = 0; a < WM; a++) half[a][b] = to[a];
                 }
@@ -285,18 +335,18 @@ static void winograd_pixels(const struct winograd *j, const float *mm, int o0, i
 
 static void winograd(const struct winograd *j, int groups, const float *x, float *scratch, float *out)
 {
-    const int tiles = groups * winograd_tiles(j->oh, j->ow), panel = winograd_panel(j->ic);
-    const int slices = (j->oc + WSLICE - 1) / WSLICE;
-    float *u = scratch, *v = u + (size_t)WP * (size_t)j->oc * (size_t)((j->ic + WC - 1) / WC * WC), *mm = v + (size_t)(WP * j->ic * panel) * MAPS;
+    const int tiles = groups * winograd_tiles(j->oh, j->ow), panel = winograd_panel(j->ic), chunk = winograd_chunk(j->ic);
+    const int slices = (j->oc + winograd_slice(j->ic) - 1) / winograd_slice(j->ic);
+    float *u = scratch, *v = u + WP * winograd_weights_step(j->ic, j->oc), *mm = v + WP * winograd_maps_step(j->ic, panel);
     winograd_weights(j, u);
     for (int first = 0; first < tiles; first += panel) {
-        const int count = tiles - first < panel ? tiles - first : panel, chunks = (count + WCHUNK - 1) / WCHUNK;
+        const int count = tiles - first < panel ? tiles - first : panel, chunks = (count + chunk - 1) / chunk;
         winograd_maps(j, x, first, count, panel, v);
 #pragma omp parallel for schedule(static) collapse(2)
         for (int s = 0; s < slices; s++)
             for (int a = 0; a < chunks; a++) {
-                const int o = j->oc * s / slices, ocs = j->oc * (s + 1) / slices - o, q = a * WCHUNK, n = count - q < WCHUNK ? count - q : WCHUNK;
-                float *to = mm + ((size_t)o * (size_t)panel + (size_t)(ocs * q)) * WP * MAPS;
+                const int o = j->oc * s / slices, ocs = j->oc * (s + 1) / slices - o, q = a * chunk, n = count - q < chunk ? count - q : chunk;
+                float *to = mm + (size_t)(s * chunks + a) * WP * winograd_task_step(j->ic);
                 winograd_multiply(j, u, v, panel, o, ocs, q, n, to);
                 winograd_pixels(j, to, o, ocs, first + q, n, out);
             }
@@ -305,72 +355,105 @@ static void winograd(const struct winograd *j, int groups, const float *x, float
 
 /* ---- the gradient of the weights ------------------------------------------------------------------ */
 
-/* D [36][oc][block][lanes] = A dy A' of the tiles [first, first + count) */
-static void winograd_gradients(const struct winograd *j, const float *dy, int o, int first, int count, int block, float *to)
+/* D [36][slice][block * lanes][WN] = A dy A' of the tiles [first, first + count) and the channels from o0 on, WL of them:
+ * turned, so that a product's vectors lie along the channels. */
+static void winograd_gradients(const struct winograd *j, const float *dy, int o0, int first, int count, int block, float *to)
 {
-    for (int q = 0; q < count; q++) {
+    const int channels = j->oc - o0 < WL ? j->oc - o0 : WL, slices = (j->oc + WN - 1) / WN;
+    const size_t step = winograd_maps_step(slices * WN, block);
+    float spread[WP][WL][MAPS] __attribute__((aligned(64))) = {{{0}}};
+    to += (size_t)(o0 / WN * block) * MAPS * WN + (size_t)(o0 % WN);
+    for (int q = 0; q < count; q++, to += MAPS * WN) {
         const struct winograd_tile at = winograd_tile(j, first + q);
-        const float *plane = dy + ((size_t)at.group * (size_t)j->oc + (size_t)o) * (size_t)(j->oh * j->ow) * MAPS;
-        for (int t = 0; t < MAPS; t += VL) {
-            vec half[WM][WA];
-            for (int a = 0; a < WM; a++) {
-                vec row[WM];
-                for (int b = 0; b < WM; b++) {
-                    const int real = at.y + a < j->oh && at.x + b < j->ow;
-                    row[b] = real ? vec_load(plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t) : vec_all(0);
+        for (int o = 0; o < channels; o++) {
+            const float *plane = dy + ((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * (size_t)(j->oh * j->ow) * MAPS;
+            for (int t = 0; t < MAPS; t += VL) {
+                vec half[WM][WA];
+                for (int a = 0; a < WM; a++) {
+                    vec row[WM];
+                    for (int b = 0; b < WM; b++) {
+                        const int real = at.y + a < j->oh && at.x + b < j->ow;
+                        row[b] = real ? vec_load(plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t) : vec_all(0);
+                    }
+                    winograd_spread(row, half[a]);
                 }
-                winograd_spread(row, half[a]);
+                for (int b = 0; b < WA; b++) {
+                    vec column[WM], d[WA];
+                    for (int a = 0; a < WM; a++) column[a] = half[a][b];
+                    winograd_spread(column, d);
+                    for (int a = 0; a < WA; a++) vec_store(spread[a * WA + b][o] + t, d[a]);
+                }
             }
-            for (int b = 0; b < WA; b++) {
-                vec column[WM], d[WA];
-                for (int a = 0; a < WM; a++) column[a] = half[a][b];
-                winograd_spread(column, d);
-                for (int a = 0; a < WA; a++)
-                    vec_store(to + (((size_t)(a * WA + b) * (size_t)j->oc + (size_t)o) * (size_t)block + (size_t)q) * MAPS + t, d[a]);
-            }
+        }
+        for (int p = 0; p < WP; p++)
+            for (int t = 0; t < MAPS; t += VL)
+                for (int o = 0; o < WL; o += VL) {
+                    vec v[VL];
+                    for (int i = 0; i < VL; i++) v[i] = vec_load(spread[p][o + i] + t);
+                    vec_transpose(v);
+                    for (int i = 0; i < VL; i++) vec_store(to + (size_t)p * step + (size_t)((t + i) * WN + o), v[i]);
+                }
+    }
+}
+
+/* M [ic][WN] of one point and one slice of the output channels (+)= V D, where V [ic][block * lanes], D [block * lanes][WN]:
+ * so many tiles at once that their part of D stays in the cache. */
+static void winograd_correlate(const struct winograd *j, int columns, int count, int block, const float *v, const float *d, int more, float *mm)
+{
+    const int nb = (j->ic + WO - 1) / WO;
+    for (int q = 0; q < count; q += WTILES) {
+        const int k = (count - q < WTILES ? count - q : WTILES) * MAPS;
+        for (int b = 0; b < nb; b++) {
+            const int c = j->ic * b / nb, cb = j->ic * (b + 1) / nb - c;
+            winograd_rows(cb, columns, k, v + (c * block + q) * MAPS, (size_t)(block * MAPS), d + q * MAPS * WN, WN, mm + c * WN, WN, more || q);
         }
     }
 }
 
-/* dw [3][3] += G' M G of one weight, M [36] with `step` between */
-static void winograd_weight_gradient(const float *mm, size_t step, float *dw)
+/* dw [.][ic][3][3] of the channels from o on += G' M G; M has `step` from point to point and WN from channel to channel */
+static void winograd_weight_gradient(const struct winograd *j, const float *mm, size_t step, int o, float *dw)
 {
-    float half[WK][WA];
-    for (int x = 0; x < WK; x++)
+    const int channels = j->oc - o < VL ? j->oc - o : VL;
+    for (int c = 0; c < j->ic; c++, mm += WN) {
+        vec half[WK][WA];
         for (int q = 0; q < WA; q++) {
-            half[x][q] = x == WK - 1 ? mm[(size_t)((WA - 1) * WA + q) * step] : 0;
-            for (int p = 0; p < WA - 1; p++) half[x][q] += WINOGRAD_G[p][x] * mm[(size_t)(p * WA + q) * step];
+            vec m[WA];
+            for (int p = 0; p < WA; p++) m[p] = vec_load(mm + (size_t)(p * WA + q) * step);
+            for (int x = 0; x < WK; x++) {
+                half[x][q] = x == WK - 1 ? m[WA - 1] : vec_all(0);
+                for (int p = 0; p < WA - 1; p++) half[x][q] += WINOGRAD_G[p][x] * m[p];
+            }
         }
-    for (int x = 0; x < WK; x++)
-        for (int y = 0; y < WK; y++) {
-            float s = y == WK - 1 ? half[x][WA - 1] : 0;
-            for (int q = 0; q < WA - 1; q++) s += WINOGRAD_G[q][y] * half[x][q];
-            dw[x * WK + y] += s;
-        }
+        for (int x = 0; x < WK; x++)
+            for (int y = 0; y < WK; y++) {
+                vec s = y == WK - 1 ? half[x][WA - 1] : vec_all(0);
+                for (int q = 0; q < WA - 1; q++) s += WINOGRAD_G[q][y] * half[x][q];
+                for (int i = 0; i < channels; i++) dw[((size_t)(o + i) * (size_t)j->ic + (size_t)c) * WK * WK + (size_t)(x * WK + y)] += s[i];
+            }
+    }
 }
 
-/* dw [oc][ic][3][3] += sum over images and pixels: M[p] = D[p] V[p]' is OpenBLAS's, a block of tiles after the other. */
+/* dw [oc][ic][3][3] += sum over images and pixels: M[p]' = V[p] D[p]', a block of tiles after the other. */
 static void winograd_gradient(const struct winograd *j, int groups, const float *x, const float *dy, float *scratch, float *dw)
 {
-    const int tiles = groups * winograd_tiles(j->oh, j->ow), block = winograd_block(j->ic, j->oc);
-    const size_t weights = (size_t)j->oc * (size_t)j->ic, row = (size_t)block * MAPS;
-    float *mm = scratch, *v = mm + WP * ((weights + WC - 1) / WC * WC), *d = v + (size_t)(WP * j->ic) * row;
+    const int tiles = groups * winograd_tiles(j->oh, j->ow), block = winograd_block(j->ic, j->oc), slices = (j->oc + WN - 1) / WN;
+    const size_t step = winograd_step((size_t)(slices * j->ic) * WN), vstep = winograd_maps_step(j->ic, block), dstep = winograd_maps_step(slices * WN, block);
+    float *mm = scratch, *v = mm + WP * step, *d = v + WP * vstep;
     for (int first = 0; first < tiles; first += block) {
         const int count = tiles - first < block ? tiles - first : block;
         winograd_maps(j, x, first, count, block, v);
 #pragma omp parallel for schedule(static)
-        for (int o = 0; o < j->oc; o++) winograd_gradients(j, dy, o, first, count, block, d);
-#pragma omp parallel for schedule(static)
+        for (int o = 0; o < j->oc; o += WL) winograd_gradients(j, dy, o, first, count, block, d);
+#pragma omp parallel for schedule(static) collapse(2)
         for (int p = 0; p < WP; p++)
-            blas_gemm(BLAS_PLAIN, BLAS_TRANSPOSE, j->oc, j->ic, count * MAPS, 1, d + (size_t)(p * j->oc) * row, block * MAPS,
-                      v + (size_t)(p * j->ic) * row, block * MAPS, first > 0, mm + (size_t)p * weights, j->ic);
+            for (int s = 0; s < slices; s++) {
+                const int columns = (j->oc - s * WN < WN ? j->oc - s * WN + WL - 1 : WN) / WL * WL;
+                winograd_correlate(j, columns, count, block, v + (size_t)p * vstep, d + (size_t)p * dstep + (size_t)(s * block) * MAPS * WN, first > 0,
+                                   mm + (size_t)p * step + (size_t)(s * j->ic) * WN);
+            }
     }
 #pragma omp parallel for schedule(static)
-    for (int o = 0; o < j->oc; o++)
-        for (int c = 0; c < j->ic; c++) {
-            const size_t at = (size_t)o * (size_t)j->ic + (size_t)c;
-            winograd_weight_gradient(mm + at, weights, dw + at * WK * WK);
-        }
+    for (int o = 0; o < j->oc; o += VL) winograd_weight_gradient(j, mm + (size_t)(o / WN * j->ic) * WN + o % WN, step, o, dw);
 }
 
 #endif
