@@ -97,6 +97,7 @@ $(foreach s,$(SIMD),$(eval $(call simd_rule,$(s))))
 $(B)/nn/layers.o: CPPFLAGS += $(SIMD:%=-DHAVE_SIMD_%)
 $(B)/experiments/%.o: CPPFLAGS += -DHEIST_CC='"$(shell $(CC) --version 2>/dev/null | head -n 1)"' -DHEIST_FLAGS='"$(CFLAGS)"'
 $(patsubst %.c,$(B)/%.o,$(wildcard experiments/*.c)): $(B)/version.h
+$(B)/experiments/report_html.o: experiments/report.html
 $(B)/%.o: %.c $(B)/flags | need
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@

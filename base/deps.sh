@@ -3,15 +3,15 @@
 #   deps.sh check          one line and exit 1 where something is missing to build
 #   deps.sh install        installs what is missing (by sudo where not root)
 #   deps.sh install-torch  PyTorch, for `make bench` alone
-#   deps.sh install-integration  Slurm and LaTeX, for `make test-integration` alone
+#   deps.sh install-integration  Slurm, LaTeX and Chromium, for `make test-integration` alone
 #   deps.sh install-fuzz   clang with libFuzzer, for `make fuzz` alone
 set -eu
 
 build="libopenblas-openmp-dev libcsv-dev libinih-dev libcjson-dev libmd-dev zlib1g-dev libarchive-dev libmatio-dev libturbojpeg0-dev libspng-dev"
 run="gnuplot-nox curl ca-certificates dataset-fashion-mnist"
 
-# a cluster, a clock that can be set, a typesetter and what reads its pages
-integration="slurm-wlm munge faketime texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern poppler-utils"
+# a cluster, a clock that can be set, a typesetter and what reads its pages, a browser and what drives it
+integration="slurm-wlm munge faketime texlive-latex-base texlive-latex-recommended texlive-fonts-recommended lmodern poppler-utils chromium chromium-driver nodejs"
 
 installed() {
     dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'
@@ -21,6 +21,7 @@ missing() {
     for p in "$@"; do
         case $p in
         gnuplot-nox) installed gnuplot-nox || installed gnuplot-qt || installed gnuplot-x11 || echo "$p" ;;
+        nodejs) command -v node >/dev/null 2>&1 || echo "$p" ;;
         *) installed "$p" || echo "$p" ;;
         esac
     done

@@ -30,6 +30,7 @@ int report_write(const char *dir, FILE *print)
     if (!code && print) report_text(r, print, dir);
     if (!code && print) fflush(print);
     if (!code) code = report_plots(r, plots);
+    if (!code) code = report_html(r, dir); /* the figures stand in it */
     report_free(r);
     mem_free(plots);
     return code;

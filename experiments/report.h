@@ -7,7 +7,7 @@
 
 #include "experiments/table.h"
 
-/* Writes DIR/report.md, DIR/report.tex with DIR/tables/NAME.tex, and DIR/plots/NAME.{csv,gp,svg,png,pdf}, prints the main table to `print` (may be NULL; at most 120
+/* Writes DIR/report.md, DIR/report.html, DIR/report.tex with DIR/tables/NAME.tex, and DIR/plots/NAME.{csv,gp,svg,png,pdf}, prints the main table to `print` (may be NULL; at most 120
  * columns). ERR_MISSING: no results.csv, or no rows in it; ERR_FORMAT; ERR_IO. Where gnuplot is not installed the
  * tables and the plots' .csv and .gp are there all the same, and one line on stderr names the package. */
 int report_write(const char *dir, FILE *print);
@@ -214,6 +214,9 @@ struct grid *report_above(const struct report *r, int victim);    /* clones bett
 struct grid *report_clones(const struct report *r, int victim);   /* every clone */
 struct grid *report_failures(const struct report *r, int victim); /* rows without numbers, and why */
 
+/* How surely a cell's clone differs from the undefended victim's, as a grid_mark says it. */
+int report_sure(const struct report *r, const struct report_cell *c);
+
 /* Is any cell of the victim (-1: of any) an upper bound of a defense; of an attack? */
 void report_bounds(const struct report *r, int victim, int *flagged, int *leaks);
 
@@ -225,6 +228,9 @@ struct grid *report_audits(const struct report *r);
 
 
 void report_markdown(const struct report *r, FILE *f);
+
+/* Writes DIR/report.html, with the figures that stand in DIR/plots. ERR_IO. */
+int report_html(const struct report *r, const char *dir);
 
 /* Writes DIR/tables/NAME.tex, each a tabular for a paper's \input, and DIR/report.tex, which sets them and the figures. ERR_IO. */
 int report_latex(const struct report *r, const char *dir);

@@ -41,8 +41,7 @@ static double lowest(const struct report *r, int victim, int attack, enum metric
     return low;
 }
 
-/* How surely the clone differs from the undefended victim's, as a grid_mark says it. */
-static int how_sure(const struct report *r, const struct report_cell *c)
+int report_sure(const struct report *r, const struct report_cell *c)
 {
     int lower;
     const double p = report_against_undefended(r, c, &lower);
@@ -56,7 +55,7 @@ static void put_value(struct grid *g, int column, const struct report *r, const 
     const struct stat_mean v = c->value[METRIC_LAST];
     const int bold = !c->flagged && v.n && llround(1e4 * v.mean) == llround(1e4 * low);
     grid_put(g, column, stat_text(buf, v, METRIC_LAST));
-    grid_mark(g, column, (struct grid_mark){.bold = bold, .bound = c->flagged, .leaks = c->leaks, .doubt = c->doubt, .sure = how_sure(r, c)});
+    grid_mark(g, column, (struct grid_mark){.bold = bold, .bound = c->flagged, .leaks = c->leaks, .doubt = c->doubt, .sure = report_sure(r, c)});
 }
 
 static int count_attacks(const struct report *r, int victim)

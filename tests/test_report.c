@@ -1,4 +1,5 @@
 /* Reports: statistics by hand, labels, the numbers in the tables, the same bytes from the same files, what is missing. */
+#include <cjson/cJSON.h>
 #include <glob.h>
 #include <unistd.h>
 
@@ -53,6 +54,7 @@ static void clear(void)
     remove_all("tables/*");
     remove_all("*.csv");
     remove_all("*.md");
+    remove_all("*.html");
     remove_all("*.tex");
 }
 
@@ -458,10 +460,77 @@ static void check_drawn(const char *name)
     mem_free(svg);
 }
 
+/* The data of report.html, parsed; cJSON_Delete frees. */
+static cJSON *page_data(void)
+{
+    static const char start[] = "id=\"data\">";
+    char *page = get("report.html"), *from = strstr(page, start), *end = from ? strstr(from, "</script>") : NULL;
+    CHECK(from && end && strstr(end, "<script>") && !strstr(page, "@DATA@"));
+    cJSON *json = from && end ? cJSON_ParseWithLength(from + strlen(start), (size_t)(end - from) - strlen(start)) : NULL;
+    CHECK(json);
+    mem_free(page);
+    return json;
+}
+
+static double item(const cJSON *json, const char *object, const char *list, int i)
+{
+    const cJSON *of = cJSON_GetObjectItem(json, object);
+    const cJSON *value = cJSON_GetArrayItem(cJSON_GetObjectItem(of, list), i);
+    return cJSON_IsNumber(value) ? value->valuedouble : NAN;
+}
+
+/* A row's text of a column as the page finds it. */
+static const char *page_text(const cJSON *json, const char *name, int row)
+{
+    const cJSON *c;
+    cJSON_ArrayForEach(c, cJSON_GetObjectItem(json, "columns"))
+        if (strcmp(cJSON_GetObjectItem(c, "name")->valuestring, name) == 0)
+            return cJSON_GetArrayItem(cJSON_GetObjectItem(c, "text"), cJSON_GetArrayItem(cJSON_GetObjectItem(c, "row"), row)->valueint)->valuestring;
+    return "";
+}
+
+static void the_page_has_the_numbers(void)
+{
+    put_sample();
+    free(printed(0));
+    cJSON *json = page_data();
+    const cJSON *last = cJSON_GetObjectItem(cJSON_GetObjectItem(json, "metric"), "clone_acc_last");
+    CHECK_INT(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "row"), "victim")), 18);
+    CHECK_INT(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "cell"), "rows")), 6);
+    CHECK_NEAR(item(json, "cell", "rows", 0), 3, 0);
+    CHECK_NEAR(cJSON_GetArrayItem(cJSON_GetObjectItem(last, "mean"), 0)->valuedouble, 0.92, 1e-6); /* 0.91, 0.92, 0.93 */
+    CHECK_NEAR(cJSON_GetArrayItem(cJSON_GetObjectItem(last, "half"), 0)->valuedouble, 4.30265 * 0.01 / sqrt(3), 1e-5);
+    CHECK_STR(page_text(json, "key", 0), "k100");
+    CHECK_STR(page_text(json, "key", 1), "k200");
+    CHECK_STR(page_text(json, "clone_acc_last", 1), "0.9200");
+    CHECK_INT(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(json, "curve"), "row")), 4);
+    CHECK_NEAR(item(json, "curve", "row", 2), 1, 0); /* k200 */
+    CHECK_NEAR(item(json, "curve", "acc", 2), 0.7, 1e-6);
+    CHECK_INT(cJSON_GetArraySize(cJSON_GetObjectItem(json, "figures")), 0); /* nothing was drawn */
+    cJSON_Delete(json);
+}
+
+static void no_text_ends_the_pages_script(void)
+{
+    static const char evil[] = "</script><script>x</script><!-- \\ \t ' & \xe2\x80\xa8";
+    char *text = mem_print("%sk1,mnist,lenet5,none,knockoff:a=%s,,,0,soft,5,1,numeric,\"%s\",,,,,,,,,,,\n", head, evil, evil);
+    clear();
+    put("results.csv", text);
+    free(printed(0));
+    mem_free(text);
+    cJSON *json = page_data();
+    CHECK_STR(page_text(json, "error", 0), evil);
+    char *page = get("report.html");
+    const char *first = strstr(page, "</script>"), *second = first ? strstr(first + 1, "</script>") : NULL;
+    CHECK(second && !strstr(second + 1, "</script>")); /* of the data, and of the page's own */
+    mem_free(page);
+    cJSON_Delete(json);
+}
+
 static void same_files_same_bytes(void)
 {
     static const char *const name[] = {
-        "report.md",          "plots/clone_accuracy.svg", "plots/clone_accuracy.png", "plots/training_curves.svg",
+        "report.md", "report.html", "plots/clone_accuracy.svg", "plots/clone_accuracy.png", "plots/training_curves.svg",
         "plots/tradeoff.svg", "plots/tradeoff.gp",        "plots/tradeoff.csv"};
     enum { NAMES = sizeof name / sizeof *name };
     char *before[NAMES];
@@ -680,6 +749,8 @@ int main(void)
     RUN(rows_of_one_seed_are_one_value);
     RUN(failures_are_listed);
     RUN(text_fits_120_columns);
+    RUN(the_page_has_the_numbers);
+    RUN(no_text_ends_the_pages_script);
     RUN(same_files_same_bytes);
     RUN(scripts_run_alone);
     RUN(hostile_names);
