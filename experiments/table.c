@@ -383,12 +383,13 @@ static int widen(const char *path, const int *place, int columns, int n, const c
     for (int i = 0; i < n; i++) row[place[i]] = column[i];
     for (int i = 0; i < old->columns; i++) row[i] = old->column[i];
     put_row(&t, columns, row);
-    memset(row, 0, (size_t)columns * sizeof *row);
+    for (int i = old->columns; i < columns; i++) row[i] = NULL; /* empty */
     for (int k = 0; k < old->rows; k++) {
-        memcpy(row, old->cell + (size_t)k * (size_t)old->columns, (size_t)old->columns * sizeof *row);
+        for (int i = 0; i < old->columns; i++) row[i] = old->cell[(size_t)k * (size_t)old->columns + (size_t)i];
         put_row(&t, columns, row);
     }
     reserve(&t, rows->size + 1);
+    assert(t.bytes);
     if (rows->size) memcpy(t.bytes + t.size, rows->bytes, rows->size);
     code = file_write(path, t.bytes, t.size + rows->size);
     mem_free(row);
