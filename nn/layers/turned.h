@@ -69,18 +69,17 @@ INLINE void turned_row(const int ob, int channels, const float *const x[], int p
     for (; q < channels; q += VL) turned_tile(ob, 1, x, pixels, step, d + q, sum + q);
 }
 
-/* The rows [r0, r1) of one block of dy; x: the frame's row of the first pixel, in the first channel. */
-static void turned_rows(const struct turned *j, int r0, int r1, int channels, const float *x, int pixels, const float *d, float *sum)
+/* `rows` rows of one block of dy; x: the frame's row of the first pixel, in the first channel; offset [rows]: where a row's
+ * channel and tap begin. */
+static void turned_rows(int rows, const int *offset, int channels, const float *x, int pixels, int step, const float *d, float *sum)
 {
-    const int step = j->stride * MAPS, kk = j->k * j->k;
-    for (int r = r0, ob; r < r1; r += ob) {
+    for (int r = 0, ob; r < rows; r += ob) {
         const float *from[TO];
-        ob = r1 - r < TO ? r1 - r : TO;
-        for (int i = 0; i < ob; i++) {
-            const int tap = (r + i) % kk;
-            from[i] = x + (((r + i) / kk * j->h + tap / j->k) * j->w + tap % j->k) * MAPS;
-        }
-        float *to = sum + (r - r0) * TN;
+        float *to = sum + r * TN;
+        ob = rows - r < TO ? rows - r : TO;
+        for (int i = 0; i < ob; i++) from[i] = x + offset[r + i];
+        for (int i = r + ob; i < rows && i < r + ob + TO; i++) /* the next rows lie planes apart: no hardware foresees them */
+            for (int a = 0; a < pixels; a++) __builtin_prefetch(x + offset[i] + a * step);
         switch (ob) { /* constants where the tile is inlined */
         case 6: turned_row(TO < 6 ? TO : 6, channels, from, pixels, step, d, to); break;
         case 5: turned_row(TO < 5 ? TO : 5, channels, from, pixels, step, d, to); break;
@@ -97,7 +96,12 @@ static void turned_task(const struct turned *j, int groups, int o, int channels,
 {
     float sum[TROWS * TN] __attribute__((aligned(64))), d[TP * MAPS * TN] __attribute__((aligned(64)));
     const size_t plane = (size_t)(j->oh * j->ow) * MAPS, rows = (size_t)(j->ic * j->k * j->k);
+    int offset[TROWS];
     for (int i = 0; i < (r1 - r0) * TN; i++) sum[i] = 0;
+    for (int r = r0; r < r1; r++) {
+        const int tap = r % (j->k * j->k);
+        offset[r - r0] = ((r / (j->k * j->k) * j->h + tap / j->k) * j->w + tap % j->k) * MAPS;
+    }
     for (int g = 0; g < groups; g++)
         for (int y = 0; y < j->oh; y++)
             for (int a = 0; a < j->ow; a += TP) {
@@ -105,7 +109,7 @@ static void turned_task(const struct turned *j, int groups, int o, int channels,
                 const float *dy = j->dy + ((size_t)g * (size_t)j->oc + (size_t)o) * plane + (y * j->ow + a) * MAPS;
                 const float *x = j->x + (((size_t)g * (size_t)(j->ic * j->h) + (size_t)(y * j->stride)) * (size_t)j->w + (size_t)(a * j->stride)) * MAPS;
                 turned_block(dy, plane, channels, pixels, d);
-                turned_rows(j, r0, r1, channels, x, pixels, d, sum);
+                turned_rows(r1 - r0, offset, channels, x, pixels, j->stride * MAPS, d, sum);
             }
     for (int i = 0; i < channels; i++)
         for (int r = r0; r < r1; r++) j->dw[(size_t)(o + i) * rows + (size_t)r] += sum[(r - r0) * TN + i];
@@ -113,14 +117,12 @@ static void turned_task(const struct turned *j, int groups, int o, int channels,
 
 static void turned_gradient(const struct turned *j, int groups)
 {
-    enum { LEAST = 4 }; /* tasks */
-    const int rows = j->ic * j->k * j->k, slices = (j->oc + TN - 1) / TN;
-    int parts = (rows + TROWS - 1) / TROWS;
-    if (parts * slices < LEAST && rows >= LEAST * TO) parts = (LEAST + slices - 1) / slices;
+    const int rows = j->ic * j->k * j->k, parts = (rows + TROWS - 1) / TROWS;
+    const int width = parts > 1 ? TN : TN / 2, slices = (j->oc + width - 1) / width;
 #pragma omp parallel for schedule(static) collapse(2)
     for (int s = 0; s < slices; s++)
         for (int p = 0; p < parts; p++)
-            turned_task(j, groups, s * TN, j->oc - s * TN < TN ? j->oc - s * TN : TN, rows * p / parts, rows * (p + 1) / parts);
+            turned_task(j, groups, s * width, j->oc - s * width < width ? j->oc - s * width : width, rows * p / parts, rows * (p + 1) / parts);
 }
 
 #endif
