@@ -291,11 +291,11 @@ static void convolve(const struct job *j, int groups)
     const int nb = blocks(j->oc, OB);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int g = 0; g < groups; g++)
-        for (int b = 0; b < nb; b++) {
-            const int o = j->oc * b / nb, ob = j->oc * (b + 1) / nb - o;
-            const float *w = j->weight + (size_t)o * (size_t)(j->f.c * j->kh * j->kw), *bias = j->bias ? j->bias + o : NULL;
-            for (int y = 0; y < j->h; y++) {
-                const float *x = job_x(j, g, 0, y);
+        for (int y = 0; y < j->h; y++) { /* its rows of x stay in the cache while the output channels pass */
+            const float *x = job_x(j, g, 0, y);
+            for (int b = 0; b < nb; b++) {
+                const int o = j->oc * b / nb, ob = j->oc * (b + 1) / nb - o;
+                const float *w = j->weight + (size_t)o * (size_t)(j->f.c * j->kh * j->kw), *bias = j->bias ? j->bias + o : NULL;
                 float *out = job_out(j, g, o, y);
                 switch (ob) { /* constants where it is inlined */
                 case 6: row(OB < 6 ? OB : 6, j, w, bias, x, out, y); break;
