@@ -11,6 +11,22 @@
 static const double SLACK = 1e-4;    /* how far rounding may take a row's sum from 1 */
 static const double ROUNDING = 1e-5; /* and an answer out of its ball */
 
+/* A link that answers in the victim's place leaves nothing of what stands before it, nor of a training of the victim alone. */
+static int check_order(const struct defense *d)
+{
+    for (int i = 0; i < d->n; i++) {
+        const struct defense_ops *own = d->link[i].ops;
+        for (int j = 0; own->replaces && j < d->n; j++) {
+            const struct defense_ops *other = d->link[j].ops;
+            if (j < i && other->answer)
+                return err_set(ERR_OPTION, "defense chain: '%s' answers in the victim's place, and '%s' before it would be lost: expected '%s' first", own->name, other->name, own->name);
+            if (other->fit && !other->answer)
+                return err_set(ERR_OPTION, "defense chain: '%s' trains the victim, and '%s' answers in its place: expected one of them", other->name, own->name);
+        }
+    }
+    return OK;
+}
+
 static int resolve(struct defense *d)
 {
     const char *fitter = NULL;
@@ -26,7 +42,7 @@ static int resolve(struct defense *d)
         if (l->ops->fit) fitter = l->ops->name;
         if (l->ops->traits) l->ops->traits(&l->traits, &l->opt);
     }
-    return OK;
+    return check_order(d);
 }
 
 int defense_parse(struct defense **out, const char *chain)

@@ -91,7 +91,7 @@ struct defense {
     struct defense_link *link;
 };
 
-/* ERR_OPTION: unknown link or option, or two links that train the victim. defense_free frees (and closes). */
+/* ERR_OPTION: unknown link or option, two links that train the victim, or one whose work another undoes. defense_free frees (and closes). */
 int defense_parse(struct defense **out, const char *chain);
 void defense_free(struct defense *d); /* accepts NULL */
 

@@ -4,9 +4,9 @@
  *     sum_a CE(f_a(x), y) / N + lambda mean_outliers log sum_{a<b} exp(cos(f_a, f_b))        f: posteriors
  *     member = (m class + floor((M conf - 1) m / (M - 1))) mod N      class and confidence of a hash network with M classes
  *
- * The hash network is trained on other data than the victim, so that it does not change where the victim's answer does. The
- * members are trained side by side when the defense is opened; they answer in the victim's place: one member and the hash
- * network a query (published code evaluates all members). */
+ * The hash network (defenses/edm_hash.h) is trained on other data than the victim. The members are trained side by side when the
+ * defense is opened; they answer in the victim's place: one member and the hash network a query (published code evaluates all
+ * members). */
 #include "defenses/edm.h"
 
 #include <math.h>
@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "defenses/edm_hash.h"
 #include "defenses/helper.h"
 #include "data/feed.h"
 #include "defenses/outliers.h"
@@ -34,9 +35,13 @@ static const struct option options[] = {
     {"members", OPTION_INT, "5", 2, MEMBERS, 0, "networks of the victim's architecture"},
     {"lambda", OPTION_REAL, "1", 0, 1000, 0, "weight of the diversity loss"},
     {"multiplier", OPTION_INT, "2", 1, 10, 0, "m of the hash: buckets a class"},
-    {"hash_model", OPTION_TEXT, "victim", 0, 0, 0, "the hash network (published: conv3); victim: the victim's architecture"},
-    {"hash_data", OPTION_CHOICE, "auto", 0, 0, "auto ood train", "what it is trained on: the OOD set where it has labels, else the victim's data | one of them"},
-    {"hash_epochs", OPTION_INT, "victim", 0, 100000, 0, "epochs of its training; victim: as the victim's"}, OPTION_END};
+    {"hash_model", OPTION_TEXT, "conv3", 0, 0, 0, "the hash network; victim: the victim's architecture"},
+    {"hash_data", OPTION_CHOICE, "auto", 0, 0, "auto ood clusters train",
+     "what it learns: the OOD set where it has labels, else clusters | the OOD set | ten clusters of the victim's images | the victim's labels"},
+    {"hash_images", OPTION_INT, "5000", 2, 1e7, 0, "images of it, at most"},
+    {"hash_epochs", OPTION_INT, "3", 0, 100000, 0, "epochs of its training"}, OPTION_END};
+
+static const struct preset presets[] = {{"hz", "members=5:multiplier=2:hash_model=conv3:hash_data=ood", "On Optimal Disruption, the one public code: an OOD set with labels, as KMNIST for MNIST"}, PRESET_END};
 
 /* ---- the diversity loss -------------------------------------------------------------------------------- */
 
@@ -182,33 +187,6 @@ static int fit_members(struct model **member, int members, const struct defense_
     return code;
 }
 
-/* ---- the hash ---------------------------------------------------------------------------------------------- */
-
-static int fit_hash(struct model **out, const struct defense_env *env, const struct spec *opt)
-{
-    const int ood = spec_is(opt, "hash_data", "ood") || (spec_is(opt, "hash_data", "auto") && env->ood->labels);
-    const struct dataset *d = ood ? env->ood : env->train;
-    struct optim o = *env->optim;
-    int code = OK;
-    if (!spec_is(opt, "hash_epochs", "victim")) o.epochs = (int)spec_int(opt, "hash_epochs");
-    *out = NULL;
-    if (!d->labels || d->classes < 2) return err_set(ERR_OPTION, "option 'hash_data': found ood, but %s has no labels", d->name);
-    const int own = spec_is(opt, "hash_model", "victim");
-    if (own && d->classes == env->victim->classes) *out = model_copy(env->victim);
-    else if ((code = model_new(out, own ? env->victim->arch : spec_string(opt, "hash_model"), env->victim->input, d->classes)))
-        return err_prefix(code, "option 'hash_model'");
-    model_normalise(*out, d->mean, d->std);
-    model_init(*out, rng_stream(env->seed, "edm/hash", 0).state);
-    return helper_supervised(*out, d, env, &o, "hash (edm)");
-}
-
-int edm_member(const float *p, int m_classes, int m, int members)
-{
-    const int top = argmax(p, m_classes);
-    const double part = ((double)m_classes * (double)p[top] - 1) * m / (m_classes - 1);
-    return (m * top + (part > 0 ? (int)floor(part) : 0)) % members;
-}
-
 /* ---- serving ----------------------------------------------------------------------------------------------- */
 
 static void close(void *state)
@@ -235,8 +213,8 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
         member[a] = helper_model(env, name);
     }
     int code = fit_members(member, members, env, opt);
-    if (!code) code = fit_hash(&hash, env, opt);
-    if (code || !hash) {
+    if (!code) code = edm_hash_new(&hash, env, opt);
+    if (code) {
         for (int a = 0; a < members; a++) model_free(member[a]);
         model_free(hash);
         return code;
@@ -308,5 +286,5 @@ extern const struct defense_ops defense_edm;
 const struct defense_ops defense_edm = {.name = "edm", .about = "ensemble of diverse models: a hash of the image says which member answers, in the victim's place",
     .formula = "q = f_a(x),  a = (m class + floor((M conf - 1) m / (M - 1))) mod N;  f trained with CE + lambda log sum exp cos(f_a, f_b)",
     .paper = "Kariyappa, Prakash, Qureshi, Protecting DNNs from Theft using an Ensemble of Diverse Models, ICLR 2021",
-    .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .needs_ood = 1, .replaces = 1,
-    .open = open, .answer = answer, .answer_by = answer_by, .cost = cost, .close = close};
+    .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .presets = presets, .needs_ood = 1,
+    .replaces = 1, .open = open, .answer = answer, .answer_by = answer_by, .cost = cost, .close = close};

@@ -6,8 +6,4 @@
  * the members. `scale` multiplies the gradient (not the value). f: scratch [members][K]. */
 double edm_diversity(int members, const float *const *z, int n, int classes, double scale, double *f, float *const *dz);
 
-/* The member that answers: bucket (m class + floor((M conf - 1) m / (M - 1))) mod members, of the hash network's posterior
- * p [M]. */
-int edm_member(const float *p, int m_classes, int m, int members);
-
 #endif

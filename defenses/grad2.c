@@ -42,7 +42,9 @@ static const struct option options[] = {
 
 static const struct preset presets[] = {
     {"g2", "direction=all-ones:surrogate=transfer:surrogate_epochs=10", "the paper's ALL-ONES_10: a surrogate of the attacker's own transfer set, which no defender has"},
-    {"g2-s1", "direction=all-ones:surrogate=trained:surrogate_epochs=10", "its ablation with the victim's data"}, PRESET_END};
+    {"g2-s1", "direction=all-ones:surrogate=trained:surrogate_epochs=10", "its ablation with the victim's data"},
+    {"g2-min-ip", "direction=min-inner-product:surrogate=transfer:surrogate_epochs=10", "MIN-IP_10, the same oracle"},
+    {"g2-max-norm", "direction=max-norm:surrogate=transfer:surrogate_epochs=10", "MAX-NORM_10, the same oracle"}, PRESET_END};
 
 static void traits(struct defense_traits *out, const struct spec *opt)
 {

@@ -37,7 +37,9 @@ static const struct preset presets[] = {
     {"pp", "epsilon=0.5:oracle=extreme:objective=angle", "Prediction Poisoning's README"},
     {"pp-code", "epsilon=0.5:oracle=extreme:objective=distance", "Prediction Poisoning's code default (objmax=False): the same as argmin"},
     {"mad-argmax", "epsilon=0.5:oracle=argmax", "MAD-argmax of the paper"},
-    {"mg", "epsilon=1:oracle=argmax", "ModelGuard's scripts"}, PRESET_END};
+    {"mg", "epsilon=1:oracle=argmax", "ModelGuard's scripts"},
+    {"g2", "epsilon=1:oracle=extreme:objective=angle", "GRAD2's code (epsilon there: 0, 0.1, ... 1; past a vertex nearer than epsilon it leaves the simplex, here it stops)"},
+    {"hz", "epsilon=1.1", "On Optimal Disruption"}, PRESET_END};
 
 /* ---- the objective -------------------------------------------------------------------------------- */
 

@@ -15,7 +15,8 @@ static const struct option options[] = {{"digits", OPTION_INT, "2", 0, 7, 0, "de
     {"renormalise", OPTION_INT, "1", 0, 1, 0, "divide by the sum (0: the published code's answers need not sum to 1)"},
     {"argmax", OPTION_INT, "1", 0, 1, 0, "1: entries that would tie with the most likely class are rounded down"}, OPTION_END};
 
-static const struct preset presets[] = {{"pp", "renormalise=0:argmax=0", "Prediction Poisoning's and ModelGuard's code"}, PRESET_END};
+static const struct preset presets[] = {{"pp", "renormalise=0:argmax=0", "Prediction Poisoning's code"},
+    {"mg", "digits=1:renormalise=0:argmax=0", "ModelGuard's scripts"}, {"art", "digits=4:renormalise=0:argmax=0", "Adversarial Robustness Toolbox's Rounded"}, PRESET_END};
 
 static void traits(struct defense_traits *out, const struct spec *opt)
 {

@@ -12,7 +12,8 @@ static const struct option options[] = {
     {"renormalise", OPTION_INT, "1", 0, 1, 0, "divide by the sum of what is left (0: the published code's answers sum to less than 1)"},
     OPTION_END};
 
-static const struct preset presets[] = {{"pp", "renormalise=0", "Prediction Poisoning's and ModelGuard's code: what is left sums to less than 1"}, PRESET_END};
+static const struct preset presets[] = {{"pp", "renormalise=0", "Prediction Poisoning's and ModelGuard's code: what is left sums to less than 1"},
+    {"mg", "k=1:renormalise=0", "ModelGuard's scripts"}, {"art", "k=1:renormalise=0", "Adversarial Robustness Toolbox's HighConfidence keeps p as it is"}, PRESET_END};
 
 static void traits(struct defense_traits *out, const struct spec *opt)
 {

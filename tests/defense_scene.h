@@ -35,12 +35,12 @@ static inline void hard_rows(struct scene *s)
 
 static inline struct dataset scene_set(int n, int k, uint64_t seed)
 {
-    uint8_t *pixels = mem_new((size_t)n * 36, 1);
+    uint8_t *pixels = mem_new((size_t)n * 64, 1);
     int *labels = mem_new((size_t)n, sizeof *labels);
     struct rng r = rng_stream(seed, "set", 0);
-    for (int i = 0; i < n * 36; i++) pixels[i] = (uint8_t)rng_below(&r, 256);
+    for (int i = 0; i < n * 64; i++) pixels[i] = (uint8_t)rng_below(&r, 256);
     for (int i = 0; i < n; i++) labels[i] = rng_below(&r, k);
-    return (struct dataset){.name = mem_string("noise"), .n = n, .shape = {1, 6, 6, ROWS}, .classes = k, .pixels = pixels, .labels = labels,
+    return (struct dataset){.name = mem_string("noise"), .n = n, .shape = {1, 8, 8, ROWS}, .classes = k, .pixels = pixels, .labels = labels,
                             .mean = {0.5f}, .std = {0.29f}};
 }
 
@@ -55,7 +55,7 @@ static inline struct scene scene_new(int k, int n)
 {
     struct scene s = {.n = n, .k = k};
     struct rng r = rng_stream(5, "scene", (uint64_t)k);
-    CHECK_OK(model_parse(&s.victim, "tiny", "conv a out=3 k=3\nrelu\nflatten\nlinear b out=K\n", (struct shape){1, 6, 6, ROWS}, k));
+    CHECK_OK(model_parse(&s.victim, "tiny", "conv a out=3 k=3\nrelu\nflatten\nlinear b out=K\n", (struct shape){1, 8, 8, ROWS}, k));
     model_init(s.victim, 1);
     s.d = shape_size(s.victim->input);
     s.x = mem_new((size_t)n * s.d, sizeof *s.x);
@@ -85,17 +85,25 @@ static inline struct defense_env scene_env(const struct scene *s)
     return (struct defense_env){.victim = s->victim, .train = &s->train, .ood = &s->ood, .optim = &s->optim, .seed = 9, .pool = &s->ood};
 }
 
-/* The answers of a chain to all rows, `cut` rows a call. ERR_OPTION, ERR_NUMERIC, ... */
+/* The answers of an opened defense to all rows, `cut` rows a call. */
+static inline int scene_ask(struct defense *d, const struct scene *s, int cut, float *q)
+{
+    int code = OK;
+    for (int i = 0; i < s->n && !code; i += cut) {
+        const int n = s->n - i < cut ? s->n - i : cut;
+        code = defense_answer(d, s->x + (size_t)i * s->d, s->p + i * s->k, q + i * s->k, n, s->k);
+    }
+    return code;
+}
+
+/* The same of a chain that is opened for it. ERR_OPTION, ERR_NUMERIC, ... */
 static inline int scene_answers(const char *chain, const struct scene *s, int cut, float *q)
 {
     struct defense *d = NULL;
     const struct defense_env env = scene_env(s);
     int code = defense_parse(&d, chain);
     if (!code) code = defense_open(d, &env);
-    for (int i = 0; i < s->n && !code; i += cut) {
-        const int n = s->n - i < cut ? s->n - i : cut;
-        code = defense_answer(d, s->x + (size_t)i * s->d, s->p + i * s->k, q + i * s->k, n, s->k);
-    }
+    if (!code) code = scene_ask(d, s, cut, q);
     defense_free(d);
     return code;
 }

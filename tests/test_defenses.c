@@ -3,23 +3,62 @@
 
 #include "tests/defense_scene.h"
 
-/* Simplex (defense_answer checks and fails), same seed same answers, however the rows are split into calls. */
+/* The rows of a scene from the last to the first. */
+static void turn_over(struct scene *s)
+{
+    for (int i = 0; i < s->n / 2; i++) {
+        const int j = s->n - 1 - i;
+        for (size_t w = 0; w < s->d; w++) {
+            const float keep = s->x[(size_t)i * s->d + w];
+            s->x[(size_t)i * s->d + w] = s->x[(size_t)j * s->d + w];
+            s->x[(size_t)j * s->d + w] = keep;
+        }
+        for (int k = 0; k < s->k; k++) {
+            const float keep = s->p[i * s->k + k];
+            s->p[i * s->k + k] = s->p[j * s->k + k];
+            s->p[j * s->k + k] = keep;
+        }
+    }
+}
+
+/* What remembers no query answers each alike wherever it stands. */
+static void order_does_not_matter(struct defense *d, struct scene *s, const float *once, float *again, const char *chain)
+{
+    const size_t row = (size_t)s->k * sizeof *once;
+    turn_over(s);
+    CHECK_OK(scene_ask(d, s, s->n, again));
+    for (int i = 0; i < s->n; i++)
+        if (!CHECK(memcmp(once + i * s->k, again + (s->n - 1 - i) * s->k, row) == 0)) {
+            printf("%s, K=%d, row %d from the end\n", chain, s->k, i);
+            break;
+        }
+    turn_over(s);
+}
+
+/* Simplex (defense_answer checks and fails), same seed same answers at any number of threads, however the rows are split into
+ * calls, and in whatever order they come. */
 static void conform(const char *chain, int k)
 {
     struct scene s = scene_new(k, 150);
     const size_t size = (size_t)(s.n * k) * sizeof(float);
     float *once = mem_new(size, 1), *again = mem_new(size, 1);
+    const struct defense_env env = scene_env(&s);
+    struct defense *d = NULL;
+    const int cuts[] = {150, 1, 7, 128, 149};
     answers_of(chain, &s, s.n, once);
-    const int cuts[] = {1, 7, 128, 149};
-    for (int c = 0; c < 4; c++) {
-        memset(again, 0, size);
-        answers_of(chain, &s, cuts[c], again);
-        if (!CHECK(memcmp(once, again, size) == 0)) printf("%s, K=%d, %d rows a call\n", chain, k, cuts[c]);
-    }
     omp_set_num_threads(1);
-    answers_of(chain, &s, s.n, again);
+    for (int c = 0; c < 5; c++) {
+        if (!d && (!CHECK_OK(defense_parse(&d, chain)) || !CHECK_OK(defense_open(d, &env)))) break;
+        memset(again, 0, size);
+        CHECK_OK(scene_ask(d, &s, cuts[c], again));
+        if (!CHECK(memcmp(once, again, size) == 0)) printf("%s, K=%d, %d rows a call\n", chain, k, cuts[c]);
+        if (!defense_stateful(d)) continue;
+        defense_free(d);
+        d = NULL;
+    }
+    if (d) order_does_not_matter(d, &s, once, again, chain);
+    defense_free(d);
     omp_set_num_threads(2);
-    CHECK(memcmp(once, again, size) == 0);
     mem_free(once);
     mem_free(again);
     scene_free(&s);
@@ -78,9 +117,13 @@ static void chains_conform(void)
         "topk:k=3:renormalise=0", "round:digits=1:renormalise=0", "round:digits=1:argmax=0", "round:digits=0", "round:digits=7",
         "noise:kind=symmetric:epsilon=3", "noise:kind=one-sided:ball=l2", "noise:kind=gaussian:epsilon=9:argmax=1", "noise:argmax=1:epsilon=2",
         "noise:fresh=1", "modelguard-w:epsilon=0.2", "modelguard-w:epsilon=2", "modelguard-w:epsilon=0", "modelguard-s:epsilon=0.1",
-        "modelguard-w+round:digits=3", "modelguard-s+modelguard-w:epsilon=0.3+noise:kind=gaussian:argmax=1", "round:digits=0:renormalise=0+modelguard-w+topk", "am+mad", "edm:members=2+topk:k=2", "am:tau=1+edm:members=3:hash_data=train",
+        "modelguard-w+round:digits=3", "modelguard-s+modelguard-w:epsilon=0.3+noise:kind=gaussian:argmax=1", "round:digits=0:renormalise=0+modelguard-w+topk", "am+mad", "edm:members=2:hash_model=victim+topk:k=2", "edm:members=3:hash_model=victim:hash_data=train+am:tau=1", "am:detector=own:nu=1", "reverse-sigmoid:clamp=odds",
         "grad2:argmax=1+hard", "grad2:direction=max-norm:surrogate=random", "grad2:direction=min-inner-product:epsilon=2", "mad:surrogate=trained+am"};
-    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) conform(chain[i], 10);
+    static const int classes[] = {2, 3, 100, 1000};
+    for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
+        conform(chain[i], 10);
+        conform(chain[i], classes[i % 4]);
+    }
     conform("mad:oracle=argmax", 40);
 }
 
@@ -94,6 +137,12 @@ static void unknown_names_and_options_are_refused(void)
     CHECK_ERR(defense_parse(&d, "mad:oracle=best"), ERR_OPTION, "expected one of: extreme argmax argmin random");
     CHECK_ERR(defense_parse(&d, "mad:preset=zz"), ERR_OPTION, "unknown preset 'zz'");
     CHECK_ERR(defense_parse(&d, "ini+ini"), ERR_OPTION, "both train the victim");
+    CHECK_ERR(defense_parse(&d, "mad+edm"), ERR_OPTION, "'mad' before it would be lost: expected 'edm' first");
+    CHECK_ERR(defense_parse(&d, "am+topk+edm"), ERR_OPTION, "'am' before it would be lost");
+    CHECK_ERR(defense_parse(&d, "ini+edm"), ERR_OPTION, "'ini' trains the victim, and 'edm' answers in its place");
+    CHECK_ERR(defense_parse(&d, "edm+ini"), ERR_OPTION, "expected one of them");
+    CHECK_ERR(defense_parse(&d, "edm+edm"), ERR_OPTION, "would be lost");
+    CHECK_ERR(defense_parse(&d, "am+ini"), ERR_OPTION, "both train the victim");
     CHECK_ERR(defense_parse(&d, "mad+"), ERR_OPTION, "a name is missing");
     CHECK_ERR(defense_parse(&d, "mad:epsilon"), ERR_OPTION, "expected key=value");
     CHECK_ERR(defense_parse(&d, "mad:epsilon=1:epsilon=1"), ERR_OPTION, "given twice");
@@ -102,6 +151,31 @@ static void unknown_names_and_options_are_refused(void)
         CHECK_ERR(defense_parse(&d, text), ERR_OPTION, "unknown option 'no_such_option'");
         mem_free(text);
     }
+}
+
+/* Noise is its seed's: another one gives other answers, where there is chance at all. */
+static void another_seed_is_another_noise(void)
+{
+    static const struct {
+        const char *chain;
+        int chance;
+    } cases[] = {{"noise", 1}, {"noise:kind=gaussian", 1}, {"noise:fresh=1", 1}, {"mad:oracle=random", 1}, {"mad:surrogate=random", 1},
+                 {"modelguard-w", 0}, {"modelguard-s", 0}, {"reverse-sigmoid", 0}, {"topk", 0}, {"round", 0}, {"hard", 0}};
+    struct scene s = scene_new(10, 60);
+    float q[2][600];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (int seed = 0; seed < 2; seed++) {
+            struct defense_env env = scene_env(&s);
+            struct defense *d = NULL;
+            env.seed = 100 + (uint64_t)seed;
+            CHECK_OK(defense_parse(&d, cases[i].chain));
+            CHECK_OK(defense_open(d, &env));
+            CHECK_OK(scene_ask(d, &s, s.n, q[seed]));
+            defense_free(d);
+        }
+        if (!CHECK((memcmp(q[0], q[1], sizeof q[0]) != 0) == cases[i].chance)) printf("%s\n", cases[i].chain);
+    }
+    scene_free(&s);
 }
 
 static void a_nan_is_refused(void)
@@ -165,6 +239,7 @@ int main(void)
     RUN(every_option_at_its_ends);
     RUN(chains_conform);
     RUN(unknown_names_and_options_are_refused);
+    RUN(another_seed_is_another_noise);
     RUN(a_nan_is_refused);
     RUN(a_broken_promise_fails);
     RUN(presets_set_what_they_say);

@@ -1,4 +1,4 @@
-/* Defenses with networks of their own: GRAD2, Adaptive Misinformation, EDM; each against a slow reference and against what
+/* Defenses with networks of their own: GRAD2, Adaptive Misinformation, InI, EDM; each against a slow reference and against what
  * its paper says it does. */
 #include <glob.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include "data/supervised.h"
 #include "defenses/am.h"
 #include "defenses/edm.h"
+#include "defenses/edm_hash.h"
 #include "defenses/grad2.h"
 #include "defenses/helper.h"
 #include "tests/defense_scene.h"
@@ -18,7 +19,7 @@ static struct scene learnable(int k, int n)
     s.train = scene_set(n, k, 3);
     uint8_t *pixels = (uint8_t *)(uintptr_t)s.train.pixels;
     for (int i = 0; i < n; i++)
-        for (int j = 0; j < 36; j++) pixels[i * 36 + j] = (uint8_t)(pixels[i * 36 + j] / 4 + (j / 6 == s.train.labels[i] ? 180 : 0));
+        for (int j = 0; j < 64; j++) pixels[i * 64 + j] = (uint8_t)(pixels[i * 64 + j] / 4 + (j / 8 == s.train.labels[i] ? 180 : 0));
     s.optim = (struct optim){.epochs = 40, .batch = 16, .lr = 0.05, .momentum = 0.9};
     return s;
 }
@@ -162,14 +163,33 @@ static void am_switches_at_tau(void)
 {
     const float y[3] = {0.8f, 0.15f, 0.05f}, f[3] = {0.1f, 0.2f, 0.7f};
     float q[3];
-    am_release(3, y, f, 0.9, 1e9, q);
+    am_release(3, y, (double)y[0], f, 0.9, 1e9, q);
     CHECK(memcmp(q, f, sizeof q) == 0);
-    am_release(3, y, f, 0.7, 1e9, q);
+    am_release(3, y, (double)y[0], f, 0.7, 1e9, q);
     CHECK(memcmp(q, y, sizeof q) == 0);
-    am_release(3, y, f, 0.8f, 1000, q);
+    am_release(3, y, (double)y[0], f, 0.8f, 1000, q);
     for (int k = 0; k < 3; k++) CHECK_NEAR(q[k], 0.5 * ((double)y[k] + (double)f[k]), 1e-5);
-    am_release(3, y, f, 0.801, 1000, q);
+    am_release(3, y, (double)y[0], f, 0.801, 1000, q);
     CHECK_NEAR(q[0], 0.8 + (0.1 - 0.8) / (1 + exp(-1)), 1e-5);
+}
+
+/* With the authors' nu an answer is the victim's or the misinformation's, up to a confidence as near to tau as 0.002. */
+static void am_is_a_switch_with_the_authors_nu(void)
+{
+    struct rng r = rng_stream(8, "am/switch", 0);
+    int sides[2] = {0};
+    for (int trial = 0; trial < 1000; trial++) {
+        float y[4], f[4], q[4];
+        for (int k = 0; k < 4; k++) y[k] = (float)(2 * rng_normal(&r)), f[k] = (float)rng_normal(&r);
+        softmax_rows(y, 1, 4, y);
+        softmax_rows(f, 1, 4, f);
+        const double sure = (double)y[argmax(y, 4)];
+        if (fabs(sure - 0.7) < 2e-3) continue;
+        am_release(4, y, sure, f, 0.7, 10000, q);
+        for (int k = 0; k < 4; k++) CHECK_NEAR(q[k], sure > 0.7 ? y[k] : f[k], 1e-6);
+        sides[sure > 0.7]++;
+    }
+    CHECK(sides[0] > 100 && sides[1] > 100);
 }
 
 static double mean_confidence(const struct model *m, const float *x, int n)
@@ -188,7 +208,7 @@ static void am_is_unsure_of_outliers_and_misinforms(void)
     struct scene s = learnable(5, 160);
     const struct defense_env env = scene_env(&s);
     struct defense *d = NULL;
-    float *x = mem_new(160 * 36, sizeof *x), *q = mem_new(160 * 5, sizeof *q), *p = mem_new(160 * 5, sizeof *p);
+    float *x = mem_new(160 * 64, sizeof *x), *q = mem_new(160 * 5, sizeof *q), *p = mem_new(160 * 5, sizeof *p);
     int right = 0, wrong = 0;
     CHECK_OK(defense_parse(&d, "am:tau=1:nu=1000000000")); /* misinformation to all that are not certain */
     model_init(s.victim, 4);
@@ -212,6 +232,69 @@ static void am_is_unsure_of_outliers_and_misinforms(void)
     mem_free(x);
     mem_free(q);
     mem_free(p);
+    scene_free(&s);
+}
+
+/* A detector of its own leaves the victim alone, to the bit, and answers for its confidence. */
+static void am_with_a_detector_leaves_the_victim_alone(void)
+{
+    struct scene s = learnable(5, 160);
+    const struct defense_env env = scene_env(&s);
+    struct defense *d = NULL;
+    struct model *other = model_copy(s.victim);
+    float *x = mem_new(40 * 64, sizeof *x), *p = mem_new(40 * 5, sizeof *p), *q = mem_new(40 * 5, sizeof *q);
+    CHECK_OK(defense_parse(&d, "am:detector=own:lambda=1:nu=1000000000:tau=0.6"));
+    model_init(s.victim, 4);
+    model_init(other, 4);
+    CHECK_OK(d->link[0].ops->fit(s.victim, &env, &d->link[0].opt));
+    struct dataset none = s.ood; /* other outliers: no matter to the victim */
+    none.n = 8;
+    struct defense_env fewer = env;
+    fewer.ood = &none;
+    CHECK_OK(d->link[0].ops->fit(other, &fewer, &d->link[0].opt));
+    CHECK(memcmp(s.victim->w, other->w, other->params * sizeof *other->w) == 0);
+    CHECK_OK(defense_open(d, &env));
+    images_of(&s.ood, x);
+    for (int i = 0; i < 40 * 5; i++) p[i] = i % 5 == 0 ? 1 : 0; /* a victim that is certain of everything */
+    CHECK_OK(defense_answer(d, x, p, q, 40, 5));
+    int turned = 0;
+    for (int i = 0; i < 40; i++) turned += memcmp(q + i * 5, p + i * 5, 5 * sizeof *q) != 0;
+    CHECK(turned > 30); /* the detector is not */
+    CHECK_INT(defense_cost(d).forwards, 80);
+    defense_free(d);
+    model_free(other);
+    mem_free(x);
+    mem_free(p);
+    mem_free(q);
+    scene_free(&s);
+}
+
+/* ---- InI ---------------------------------------------------------------------------------------------------- */
+
+/* The paper's two halves: the victim keeps its accuracy, and what it says of outliers teaches nothing: it is near to uniform,
+ * where that of a victim without the defense is not. */
+static void ini_isolates_and_induces(void)
+{
+    struct scene s = learnable(5, 160);
+    const struct defense_env env = scene_env(&s);
+    struct defense *d = NULL;
+    float *x = mem_new(160 * 64, sizeof *x);
+    double outside[2];
+    images_of(&s.ood, x);
+    s.optim.epochs = 100;
+    for (int defended = 0; defended < 2; defended++) {
+        model_init(s.victim, 4);
+        if (defended) {
+            CHECK_OK(defense_parse(&d, "ini:gamma=1:epsilon=10")); /* few parameters: their mean weighs more */
+            CHECK_OK(d->link[0].ops->fit(s.victim, &env, &d->link[0].opt));
+            defense_free(d);
+        } else CHECK_OK(supervised_train(s.victim, &s.train, &s.optim, NULL, 1, "plain"));
+        CHECK(supervised_accuracy(s.victim, &s.train) > 0.95);
+        outside[defended] = mean_confidence(s.victim, x, s.ood.n);
+    }
+    CHECK(outside[0] > 0.6);
+    CHECK(outside[1] < 0.35); /* uniform: 0.2 */
+    mem_free(x);
     scene_free(&s);
 }
 
@@ -253,6 +336,70 @@ static void edm_hash_is_the_bucket_formula(void)
         }
 }
 
+/* What the hash is for: near images fall into one bucket, images at large into all of them. */
+static void edm_hash_is_steady_and_spreads(void)
+{
+    static const char *const data[] = {"ood", "clusters", "train"};
+    struct scene s = learnable(5, 300);
+    const struct defense_env env = scene_env(&s);
+    float *x = mem_new(300 * 64, sizeof *x), *p = mem_new(300 * 10, sizeof *p), *near = mem_new(300 * 10, sizeof *near);
+    struct rng r = rng_stream(4, "near", 0);
+    s.optim.epochs = 20;
+    for (int c = 0; c < 3; c++) {
+        char *chain = mem_print("edm:hash_epochs=10:hash_model=mlp:hash_data=%s", data[c]);
+        struct defense *d = NULL;
+        struct model *m = NULL;
+        int used[5] = {0}, same = 0, buckets = 0;
+        CHECK_OK(defense_parse(&d, chain));
+        if (!CHECK_OK(edm_hash_new(&m, &env, &d->link[0].opt))) continue;
+        CHECK_INT(m->classes, c == 1 ? EDM_CLUSTERS : 5);
+        images_of(&s.train, x);
+        model_predict(m, x, 300, p);
+        for (int i = 0; i < 300 * 64; i++) x[i] += 0.01f * (float)rng_normal(&r);
+        model_predict(m, x, 300, near);
+        for (int i = 0; i < 300; i++) {
+            const int at = edm_member(p + i * m->classes, m->classes, 2, 5);
+            used[at]++;
+            same += at == edm_member(near + i * m->classes, m->classes, 2, 5);
+        }
+        for (int a = 0; a < 5; a++) buckets += used[a] > 0;
+        CHECK(same > 240);
+        CHECK(buckets >= (c == 1 ? 4 : 2));
+        model_free(m);
+        defense_free(d);
+        mem_free(chain);
+    }
+    mem_free(x);
+    mem_free(p);
+    mem_free(near);
+    scene_free(&s);
+}
+
+/* k-means by its definition: each image is with its nearest mean. */
+static void edm_clusters_are_kmeans(void)
+{
+    enum { N = 90, K = 3 };
+    uint8_t pixels[N * 64];
+    int index[N], label[N], again[N];
+    struct rng r = rng_stream(5, "means", 0);
+    for (int i = 0; i < N * 64; i++) pixels[i] = (uint8_t)(40 + 80 * (i / 64 % K) + rng_below(&r, 21));
+    for (int i = 0; i < N; i++) index[i] = N - 1 - i;
+    const struct dataset d = {.n = N, .shape = {1, 8, 8, ROWS}, .pixels = pixels};
+    edm_clusters(label, &d, index, N, K, 3);
+    edm_clusters(again, &d, index, N, K, 3);
+    CHECK(memcmp(label, again, sizeof label) == 0);
+    double mean[K][64] = {{0}};
+    int own[K] = {0};
+    for (int i = 0; i < N; i++)
+        for (int j = 0; j < 64; j++) mean[label[i]][j] += pixels[index[i] * 64 + j], own[label[i]] += j == 0;
+    for (int i = 0; i < N; i++) {
+        double far[K] = {0};
+        for (int c = 0; c < K; c++)
+            for (int j = 0; own[c] && j < 64; j++) far[c] += pow(pixels[index[i] * 64 + j] - mean[c][j] / own[c], 2);
+        for (int c = 0; c < K; c++) CHECK(!own[c] || far[label[i]] <= far[c] + 1e-6);
+    }
+}
+
 static double mean_cosine(struct model *const *m, int members, const float *x, int n, int classes)
 {
     double sum = 0;
@@ -275,7 +422,7 @@ static double outlier_agreement(struct scene *s, const char *chain, double *accu
 {
     const struct defense_env env = scene_env(s);
     struct defense *d = NULL;
-    float *x = mem_new((size_t)s->train.n * 36, sizeof *x), *q = mem_new((size_t)(s->train.n * s->k), sizeof *q), *p = mem_new((size_t)(s->train.n * s->k), sizeof *p);
+    float *x = mem_new((size_t)s->train.n * 64, sizeof *x), *q = mem_new((size_t)(s->train.n * s->k), sizeof *q), *p = mem_new((size_t)(s->train.n * s->k), sizeof *p);
     int right = 0;
     CHECK_OK(defense_parse(&d, chain));
     CHECK_OK(defense_open(d, &env));
@@ -300,8 +447,8 @@ static void edm_members_agree_at_home_and_differ_abroad(void)
 {
     struct scene s = learnable(5, 160);
     double plain_accuracy, accuracy;
-    const double plain = outlier_agreement(&s, "edm:members=3:lambda=0:hash_data=train", &plain_accuracy);
-    const double diverse = outlier_agreement(&s, "edm:members=3:lambda=1:hash_data=train", &accuracy);
+    const double plain = outlier_agreement(&s, "edm:members=3:lambda=0:hash_model=victim:hash_data=train", &plain_accuracy);
+    const double diverse = outlier_agreement(&s, "edm:members=3:lambda=1:hash_model=victim:hash_data=train", &accuracy);
     CHECK(plain_accuracy > 0.95 && accuracy > 0.95);
     CHECK(diverse < plain - 0.2);
     scene_free(&s);
@@ -317,7 +464,7 @@ static void helpers_are_kept(void)
     if (!CHECK(mkdtemp(folder) != NULL)) return;
     struct scene s = learnable(4, 64);
     model_free(s.victim);
-    CHECK_OK(model_new(&s.victim, "softmax", (struct shape){1, 6, 6, ROWS}, 4)); /* a network that has a name */
+    CHECK_OK(model_new(&s.victim, "softmax", (struct shape){1, 8, 8, ROWS}, 4)); /* a network that has a name */
     model_init(s.victim, 1);
     struct defense_env env = scene_env(&s);
     env.cache = folder;
@@ -355,7 +502,7 @@ static void passes_are_counted(void)
         const char *chain;
         int forwards, backwards, tangents; /* a query */
     } cases[] = {{"mad", 1, 0, 0}, {"mad:jacobian=1", 1, 7, 0}, {"grad2:surrogate=random", 1, 0, 1},
-                 {"grad2:surrogate=random:direction=min-inner-product", 1, 1, 1}, {"am", 1, 0, 0}, {"edm", 2, 0, 0}, {"mad+am", 2, 0, 0}, {"topk", 0, 0, 0}};
+                 {"grad2:surrogate=random:direction=min-inner-product", 1, 1, 1}, {"am", 1, 0, 0}, {"am:detector=own", 2, 0, 0}, {"edm", 2, 0, 0}, {"mad+am", 2, 0, 0}, {"topk", 0, 0, 0}};
     struct scene s = scene_new(7, 150);
     const struct defense_env env = scene_env(&s);
     float *q = mem_new((size_t)(s.n * s.k), sizeof *q);
@@ -382,9 +529,14 @@ int main(void)
     RUN(grad2_transfer_needs_a_pool);
     RUN(am_gradient_equals_differences);
     RUN(am_switches_at_tau);
+    RUN(am_is_a_switch_with_the_authors_nu);
     RUN(am_is_unsure_of_outliers_and_misinforms);
+    RUN(am_with_a_detector_leaves_the_victim_alone);
+    RUN(ini_isolates_and_induces);
     RUN(edm_gradient_equals_differences);
     RUN(edm_hash_is_the_bucket_formula);
+    RUN(edm_hash_is_steady_and_spreads);
+    RUN(edm_clusters_are_kmeans);
     RUN(edm_members_agree_at_home_and_differ_abroad);
     RUN(helpers_are_kept);
     RUN(passes_are_counted);

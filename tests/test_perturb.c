@@ -48,6 +48,77 @@ static void reverse_sigmoid_reduces_a_class_above_one_half(void)
     defense_free(d);
 }
 
+/* Against the plain text of its definition, in long double, and what is said of its settings: beta 0 changes nothing, the odds'
+ * clamp never reduces a class, and ModelGuard's scripts count theirs among the defenses that keep the most likely class. */
+static void reverse_sigmoid_is_its_formula(void)
+{
+    enum { K = 10 };
+    static const char *const preset[] = {"mg", "mg-cifar100", "mg-caltech256", "mg-cub200"};
+    struct rng r = rng_stream(4, "rs", 0);
+    for (int trial = 0; trial < 200; trial++) {
+        float p[K], q[K], g[K], same[K], kept[K];
+        long double z[K], sum = 0;
+        random_posterior(&r, K, 3, p);
+        answer_of("reverse-sigmoid:beta=0.7:gamma=0.3", p, K, q);
+        for (int k = 0; k < K; k++) {
+            const long double y = p[k] < 1e-7f ? 1e-7L : p[k] > 1 - 1e-7f ? 1 - 1e-7L : p[k];
+            const long double odds = logl(y / (1 - y));
+            z[k] = y - 0.7L * (1 / (1 + expl(-0.3L * odds)) - 0.5L);
+            if (z[k] < 0) z[k] = 0;
+            sum += z[k];
+        }
+        for (int k = 0; k < K; k++) CHECK_NEAR(q[k], (double)(z[k] / sum), 1e-6);
+        answer_of("reverse-sigmoid:beta=0", p, K, same);
+        for (int k = 0; k < K; k++) CHECK_NEAR(same[k], p[k], 2e-6);
+        answer_of("reverse-sigmoid:beta=0.7:gamma=0.3:clamp=odds", p, K, g);
+        double first = 0, mass = 0; /* undo the division: every class has gained, or where it is above 1/2 stayed */
+        for (int k = 0; k < K; k++) mass += (double)p[k] <= 0.5 ? (double)p[k] - 0.7 * (1 / (1 + pow((double)p[k] / (1 - (double)p[k]), -0.3)) - 0.5) : (double)p[k];
+        for (int k = 0; k < K; k++) first = fmin(first, (double)g[k] * mass - (double)p[k]);
+        CHECK(first > -1e-5);
+        if (p[argmax(p, K)] < 0.2f) continue;
+        for (int i = 0; i < 4; i++) {
+            char chain[64];
+            snprintf(chain, sizeof chain, "reverse-sigmoid:preset=%s", preset[i]);
+            answer_of(chain, p, K, kept);
+            CHECK_INT(argmax(kept, K), argmax(p, K));
+        }
+    }
+}
+
+static int descending(const void *a, const void *b)
+{
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x < y) - (x > y);
+}
+
+/* topk by sorting, hard labels as its k = 1, rounding by printf; and as published, without dividing by the sum. */
+static void less_is_released_as_sorting_and_printing_say(void)
+{
+    enum { K = 12 };
+    struct rng r = rng_stream(6, "less", 0);
+    for (int trial = 0; trial < 300; trial++) {
+        float p[K], sorted[K], q[K], hard[K];
+        const int k = 1 + trial % K, digits = 1 + trial % 4;
+        char chain[64], text[32];
+        random_posterior(&r, K, 2, p);
+        memcpy(sorted, p, sizeof p);
+        qsort(sorted, K, sizeof *sorted, descending);
+        snprintf(chain, sizeof chain, "topk:k=%d:preset=pp", k);
+        answer_of(chain, p, K, q);
+        for (int j = 0; j < K; j++) CHECK(q[j] == (p[j] >= sorted[k - 1] ? p[j] : 0));
+        answer_of("topk:k=1", p, K, q);
+        answer_of("hard", p, K, hard);
+        CHECK(memcmp(q, hard, sizeof q) == 0);
+        CHECK(hard[argmax(p, K)] == 1);
+        snprintf(chain, sizeof chain, "round:digits=%d:preset=pp", digits);
+        answer_of(chain, p, K, q);
+        for (int j = 0; j < K; j++) {
+            snprintf(text, sizeof text, "%.*f", digits, (double)p[j]);
+            CHECK_NEAR(q[j], atof(text), 1e-6);
+        }
+    }
+}
+
 static void rounding_keeps_the_argmax_where_asked(void)
 {
     const float p[4] = {0.31f, 0.34f, 0.33f, 0.02f}, tiny[3] = {0.004f, 0.003f, 0.993f};
@@ -230,14 +301,67 @@ static void modelguard_s_uses_the_first_entry_in_its_ball(void)
     scene_free(&s);
 }
 
+/* As its paper says: no answer is farther from its posterior than epsilon, asking again tells nothing more, so that averaging is in
+ * vain, and the answers to a traffic depend on its order. */
+static void modelguard_s_remembers(void)
+{
+    struct scene s = scene_new(10, 300);
+    float *q = mem_new((size_t)(s.n * s.k), sizeof *q), *again = mem_new((size_t)(s.n * s.k), sizeof *q);
+    struct defense *d = NULL;
+    const struct defense_env env = scene_env(&s);
+    CHECK_OK(defense_parse(&d, "modelguard-s:epsilon=0.6"));
+    CHECK_OK(defense_open(d, &env));
+    CHECK_OK(scene_ask(d, &s, s.n, q));
+    CHECK_OK(scene_ask(d, &s, 17, again));
+    CHECK(memcmp(q, again, (size_t)(s.n * s.k) * sizeof *q) == 0);
+    defense_free(d);
+    for (int i = 0; i < s.n; i++) {
+        double gap = 0;
+        for (int k = 0; k < s.k; k++) gap += fabs((double)q[i * s.k + k] - (double)s.p[i * s.k + k]);
+        CHECK(gap <= 0.6 + 1e-6);
+    }
+    float *last = s.p + (s.n - 60) * s.k; /* the traffic's end, asked first */
+    CHECK_OK(defense_parse(&d, "modelguard-s:epsilon=0.6"));
+    CHECK_OK(defense_open(d, &env));
+    CHECK_OK(defense_answer(d, s.x, last, again, 60, s.k));
+    CHECK(memcmp(q + (s.n - 60) * s.k, again, (size_t)(60 * s.k) * sizeof *q) != 0);
+    defense_free(d);
+    mem_free(q);
+    mem_free(again);
+    scene_free(&s);
+}
+
+/* With no room to move, an answer is the posterior: every defense with a ball. */
+static void a_ball_of_nothing_changes_nothing(void)
+{
+    static const char *const chain[] = {"mad:epsilon=0", "mad:epsilon=0:oracle=argmax", "grad2:epsilon=0:surrogate=random", "modelguard-w:epsilon=0", "modelguard-s:epsilon=0",
+        "noise:epsilon=0", "noise:epsilon=0:kind=symmetric", "reverse-sigmoid:beta=0"};
+    struct scene s = scene_new(10, 100);
+    float *q = mem_new((size_t)(s.n * s.k), sizeof *q);
+    for (size_t c = 0; c < sizeof chain / sizeof *chain; c++) {
+        answers_of(chain[c], &s, s.n, q);
+        for (int i = 5 * s.k; i < s.n * s.k; i++) /* after the corners */
+            if (!CHECK_NEAR(q[i], s.p[i], 3e-6)) {
+                printf("%s\n", chain[c]);
+                break;
+            }
+    }
+    mem_free(q);
+    scene_free(&s);
+}
+
 int main(void)
 {
     RUN(topk_keeps_the_largest);
     RUN(reverse_sigmoid_reduces_a_class_above_one_half);
+    RUN(reverse_sigmoid_is_its_formula);
+    RUN(less_is_released_as_sorting_and_printing_say);
     RUN(rounding_keeps_the_argmax_where_asked);
     RUN(the_projection_is_the_nearest_point);
     RUN(noise_to_a_class_moves_as_far_as_it_says);
     RUN(modelguard_w_is_the_best_vertex);
     RUN(modelguard_s_uses_the_first_entry_in_its_ball);
+    RUN(modelguard_s_remembers);
+    RUN(a_ball_of_nothing_changes_nothing);
     return check_done();
 }
