@@ -252,7 +252,7 @@ static void edm_answers_by_whom_it_is_told(void)
     dataset_batch(s.pool, NULL, 0, N, x);
     dataset_batch(s.train, NULL, 0, N, other);
     CHECK_OK(augment_read(&none, "none"));
-    CHECK_OK(defense_parse(&d, "edm:members=3:hash_data=train"));
+    CHECK_OK(defense_parse(&d, "edm:members=3:hash_model=victim:hash_data=train"));
     CHECK_OK(defense_open(d, &(struct defense_env){.victim = s.victim, .train = s.train, .ood = s.pool, .optim = &o, .augment = &none, .seed = 3}));
     model_predict(s.victim, x, N, p);
     CHECK_OK(defense_answer(d, x, p, served, N, K));
