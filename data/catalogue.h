@@ -18,7 +18,8 @@ struct source {
 
 struct dataset_file {
     const char *name;   /* as distributed, without .gz */
-    const char *sha256; /* of the contents, decompressed: the same however they are packed */
+    const char *sha256; /* of the contents, decompressed: the same however they are packed; NULL: not known */
+    const char *md5;    /* of the file as it is distributed, where its authors publish it; one of the two is known */
 };
 
 enum { DATASET_SOURCES = 3, DATASET_FILES = 4 };
@@ -38,6 +39,10 @@ struct dataset_info {
     const char *const *class_name; /* [classes]; NULL: they have none */
     float mean[4], std[4];         /* per channel, of the train split's pixels in [0,1]; std 0: measured on opening */
     struct dataset_file file[DATASET_FILES]; /* IDX: train images, train labels, test images, test labels */
+    int archive;                   /* 1: file[0] is an archive with all of them, which is read as it is */
+    const char *unpack;            /* but unpacked into this folder; NULL: not */
+    const char *home, *size, *licence; /* its page; what is downloaded; "not stated" */
+    const char *pools, *oods;      /* what papers query a victim on it with, and give its defender; NULL: no paper here */
     struct source source[DATASET_SOURCES];   /* none: users bring their own, by HEIST_DATA */
     void (*paint)(uint8_t *pixels, struct shape s, struct rng *r); /* synthetic sets: makes one image [c][h][w] */
 };

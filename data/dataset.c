@@ -278,7 +278,7 @@ static int read_images(struct images *m, struct spec *s, struct common *c, const
     if (code) return err_prefix(code, "data set %s", info->name);
     code = f->open(m, info, s, &t);
     if (code) return code;
-    if (!m->names) m->names = catalogue_names(info);
+    if (!m->names && m->classes == info->classes) m->names = catalogue_names(info);
     code = transform_all(m, &t, info->name);
     if (code) return code;
     if (info->std[0] > 0 && !m->transformed) {

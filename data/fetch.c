@@ -39,21 +39,37 @@ static char *file_of(const char *folder, const char *name)
     return NULL;
 }
 
-static int check_hash(const char *path, const char *called, const char *sha256)
+/* Is this the file? By what is known of it. */
+static int check_file(const char *path, const char *called, const struct dataset_file *f)
 {
-    char hash[HASH_TEXT];
-    int code = gz_hash(hash, path, MOST);
-    if (!code && strcmp(hash, sha256) != 0)
-        code = err_set(ERR_FORMAT, "%s: SHA-256 of its contents %s, expected %s", called, hash, sha256);
+    char hash[HASH_TEXT] = "", md5[MD5_TEXT] = "";
+    int code = f->sha256 ? gz_hash(hash, path, MOST) : OK;
+    if (!code && f->md5) code = hash_md5(md5, path);
+    if (!code && f->sha256 && strcmp(hash, f->sha256) != 0) code = err_set(ERR_FORMAT, "%s: SHA-256 of its contents %s, expected %s", called, hash, f->sha256);
+    if (!code && f->md5 && strcmp(md5, f->md5) != 0) code = err_set(ERR_FORMAT, "%s: MD5 %s, expected %s", called, md5, f->md5);
     return code;
+}
+
+static int is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What is unpacked, by us or by the user, cannot be compared with the archive's sum any more. */
+static int can_verify(const struct dataset_info *info, const char *path)
+{
+    return !info->archive || (!info->unpack && is_file(path));
 }
 
 int fetch_verify(const struct dataset_info *info, const char *folder)
 {
     int code = OK;
+    if (!can_verify(info, folder)) return file_exists(folder) ? OK : err_set(ERR_MISSING, "%s: no such folder", folder);
+    if (info->archive) return check_file(folder, folder, &info->file[0]);
     for (int i = 0; i < DATASET_FILES && info->file[i].name && !code; i++) {
         char *path = file_of(folder, info->file[i].name);
-        code = path ? check_hash(path, path, info->file[i].sha256)
+        code = path ? check_file(path, path, &info->file[i])
                     : err_set(ERR_MISSING, "%s: %s is missing in it", folder, info->file[i].name);
         mem_free(path);
     }
@@ -65,9 +81,10 @@ int fetch_verify(const struct dataset_info *info, const char *folder)
 static int curl(int *status, const char *part, const char *log, const char *url)
 {
     int bar = isatty(STDERR_FILENO);
+    const char *stall = getenv("HEIST_STALL_S");
     /* -C -: goes on where the part ends; a connection slower than 1000 bytes/s for 30 s is dead */
     const char *argv[] = {"curl", "-fL", bar ? "--progress-bar" : "-sS", "-C", "-", "--retry", "3",
-                          "--connect-timeout", "20", "--speed-limit", "1000", "--speed-time", "30",
+                          "--connect-timeout", "20", "--speed-limit", "1000", "--speed-time", stall && *stall ? stall : "30",
                           "-o", part, "--", url, NULL};
     return child_run(status, argv, NULL, bar ? NULL : log, url, DOWNLOAD_S);
 }
@@ -85,13 +102,14 @@ static enum verdict judge(int status, int resumed)
 }
 
 /* One run of curl. A part that turns out to be of another file is thrown away. */
-static int attempt(enum verdict *next, const char *part, const char *log, const char *url, const char *sha256)
+static int attempt(enum verdict *next, const char *part, const char *log, const char *url, const struct dataset_file *f)
 {
     int status = 0, resumed = file_size(part) > 0, code = curl(&status, part, log, url);
     if (code) return code;
     *next = judge(status, resumed);
+    if (*next != CAME && file_size(part) > 0 && check_file(part, part, f) == OK) *next = CAME; /* the server announced more than there is */
     if (*next == CAME) {
-        code = check_hash(part, url, sha256);
+        code = check_file(part, url, f);
         if (code == ERR_FORMAT && resumed) *next = START_ANEW;
         if (code == ERR_FORMAT) unlink(part);
         return *next == START_ANEW ? OK : code;
@@ -103,17 +121,17 @@ static int attempt(enum verdict *next, const char *part, const char *log, const 
     return *next == GIVE_UP ? code : OK;
 }
 
-int fetch_url(const char *path, const char *url, const char *sha256)
+int fetch_url(const char *path, const char *url, const struct dataset_file *f)
 {
     enum { TRIES = 5 };
     char *part = mem_print("%s.part", path), *log = mem_print("%s.log", path);
     int code = OK;
     enum verdict next = GO_ON;
     unlink(log);
-    if (file_size(part) > 0 && check_hash(part, part, sha256) == OK) next = CAME; /* a kill came just before the rename */
+    if (file_size(part) > 0 && check_file(part, part, f) == OK) next = CAME; /* a kill came just before the rename */
     for (int try = 0; next != CAME && !code; try++) {
         if (try == TRIES) code = ERR_IO; /* the last attempt said why */
-        else code = attempt(&next, part, log, url, sha256);
+        else code = attempt(&next, part, log, url, f);
         if (next == GO_ON && !code) nanosleep(&(struct timespec){.tv_nsec = 100000000L << (try < 3 ? try : 3)}, NULL);
     }
     if (!code) code = move(part, path);
@@ -134,9 +152,9 @@ static int get_by_url(const struct dataset_info *info, const struct source *s, c
         const struct dataset_file *f = &info->file[i];
         char *url = mem_print("%s%s%s", s->from, f->name, s->folder), *to = mem_print("%s/%s%s", fresh, f->name, s->folder);
         char *part = mem_print("%s/%s%s", stage, f->name, s->folder);
-        if (file_size(to) < 0 || check_hash(to, to, f->sha256)) { /* else it came before we were killed */
+        if (file_size(to) < 0 || check_file(to, to, f)) { /* else it came before we were killed */
             progress_say("%s: downloading %s", info->name, url);
-            code = fetch_url(part, url, f->sha256);
+            code = fetch_url(part, url, f);
             if (!code) code = move(part, to);
         }
         mem_free(url);
@@ -144,6 +162,33 @@ static int get_by_url(const struct dataset_info *info, const struct source *s, c
         mem_free(part);
     }
     mem_free(fresh);
+    return code;
+}
+
+/* The files of STAGE/new/ARCHIVE become STAGE/new. */
+static int unpack(const struct dataset_info *info, const char *stage)
+{
+    struct entries e = {0};
+    char *archive = mem_print("%s/new/%s", stage, info->file[0].name), *fresh = mem_print("%s/new", stage), *unpacked = mem_print("%s/unpacked", stage);
+    file_remove(unpacked);
+    progress_say("%s: unpacking %s", info->name, info->file[0].name);
+    int code = file_folder(unpacked);
+    if (!code) code = entries_list(&e, archive);
+    for (int i = 0; i < e.n && !code; i++) {
+        const char *slash = strrchr(e.entry[i].path, '/');
+        char *path = mem_print("%s/%s", unpacked, slash ? slash + 1 : e.entry[i].path);
+        code = file_write(path, e.entry[i].bytes, e.entry[i].size);
+        mem_free(path);
+    }
+    entries_free(&e);
+    if (!code) {
+        file_remove(fresh);
+        code = move(unpacked, fresh);
+    }
+    file_remove(unpacked);
+    mem_free(archive);
+    mem_free(fresh);
+    mem_free(unpacked);
     return code;
 }
 
@@ -259,14 +304,26 @@ static int get_from(const struct dataset_info *info, const struct source *s, con
 {
     int code = s->kind == SOURCE_APT ? get_by_apt(info, s, stage) : s->kind == SOURCE_NPM ? get_by_npm(info, s, stage)
                                                                                       : get_by_url(info, s, stage);
-    if (!code && s->kind != SOURCE_APT) code = publish(stage, target);
+    if (!code && info->unpack) code = unpack(info, stage);
+    if (!code && info->archive && !info->unpack) { /* the archive itself is what stays */
+        char *archive = mem_print("%s/new/%s", stage, info->file[0].name);
+        code = move(archive, target);
+        mem_free(archive);
+    } else if (!code && s->kind != SOURCE_APT) code = publish(stage, target);
     if (!code) progress_say("%s: verified, in %s", info->name, s->kind == SOURCE_APT ? s->folder : target);
     return code;
 }
 
+/* Where a set comes to lie in HOME; sets that come together lie together. */
+static const char *landing(const struct dataset_info *info)
+{
+    if (info->unpack) return info->unpack;
+    return info->archive ? info->file[0].name : info->name;
+}
+
 int fetch_set(const struct dataset_info *info, const char *home)
 {
-    char *stage = mem_print("%s/.get/%s", home, info->name), *target = mem_print("%s/%s", home, info->name);
+    char *stage = mem_print("%s/.get/%s", home, landing(info)), *target = mem_print("%s/%s", home, landing(info));
     int held = -1, code = file_folder(stage);
     if (!code) code = lock(&held, stage, info->name);
     if (code) goto out;
@@ -317,7 +374,7 @@ int data_get(const char *name)
     if (is_here(info, &folder, &own)) {
         if (!own) code = fetch_verify(info, folder);
         if (code) progress_say("%s: %s: getting it anew", name, err_text());
-        else progress_say("%s: %s, in %s", name, own ? "yours" : "verified", folder);
+        else progress_say("%s: %s, in %s", name, own ? "yours" : can_verify(info, folder) ? "verified" : "here, unpacked", folder);
         if (!code) goto out;
     }
     home = place_home();

