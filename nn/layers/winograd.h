@@ -216,6 +216,8 @@ static void winograd_maps(const struct winograd *j, const float *x, int first, i
             const float *plane = x + ((size_t)at.group * (size_t)j->ic + (size_t)c) * (size_t)(j->h * j->w) * MAPS;
             const int y0 = at.y - j->pad, x0 = at.x - j->pad;
             const int inside = y0 >= 0 && x0 >= 0 && y0 + WA <= j->h && x0 + WA <= j->w;
+            for (int a = 0; a < WA && inside && c + 1 < j->ic; a++) /* the same tile of the next channel lies a plane away: no hardware foresees it */
+                for (int b = 0; b < WM; b++) __builtin_prefetch(plane + (size_t)((j->h + y0 + a) * j->w + x0 + b) * MAPS);
             for (int t = 0; t < MAPS; t += VL) {
                 vec half[WA][WA];
                 for (int a = 0; a < WA; a++) {
