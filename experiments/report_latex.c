@@ -55,40 +55,45 @@ static struct grid *portrait(struct grid *g)
     return turned;
 }
 
-static int write_table(const struct grid *g, const char *folder, const char *name)
+static int write_table(const struct grid *g, const char *origin, const char *folder, const char *name)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
     if (!f) abort(); /* out of memory */
-    fprintf(f, "%% heist report writes this file anew; needs \\usepackage{booktabs}\n");
+    fprintf(f, "%% heist report writes this file anew; needs \\usepackage{booktabs}\n%% %s\n", origin);
     grid_latex(g, f);
     return close_into(f, &text, &size, folder, name);
 }
 
-static void put_table(FILE *f, const char *name, const char *caption, int rows, int seeds)
+static void put_table(FILE *f, const char *name, const char *caption, const char *origin, int rows, int seeds)
 {
-    char *shown = tex_text(name);
+    char *shown = tex_text(name), *from = tex_text(origin);
     if (rows > PAGE) fprintf(f, "tables/%s.tex: %d rows, too long for a page.\n\n", shown, rows);
     else
-        fprintf(f, "\\begin{table}[p]\\centering\n\\caption{%s%s}\n\\fit{\\input{tables/%s}}\n\\end{table}\n", caption,
-                seeds > 1 ? " Mean $\\pm$ 95\\,\\% interval over seeds (Student's $t$)." : "", name);
+        fprintf(f, "\\begin{table}[p]\\centering\n\\caption{%s%s}\n\\fit{\\input{tables/%s}}\n\\par\\smallskip{\\tiny %s}\n\\end{table}\n", caption,
+                seeds > 1 ? " Mean $\\pm$ 95\\,\\% interval over seeds (Student's $t$)." : "", name, from);
+    mem_free(from);
     mem_free(shown);
 }
 
 static int put_tables(const struct report *r, int victim, const char *folder, FILE *f)
 {
+    struct provenance *p = provenance_of(r, victim);
+    char *origin = provenance_line(p);
     int code = 0;
     for (int i = 0; i < TABLES && !code; i++) {
         struct grid *g = tables[i].make(r, victim);
         char *name = plot_name(r, tables[i].name, victim);
         const int rows = g->rows;
         if (i == 0) g = portrait(g);
-        if (rows > 1) code = write_table(g, folder, name);
-        if (rows > 1) put_table(f, name, tables[i].caption, g->rows, r->seeds);
+        if (rows > 1) code = write_table(g, origin, folder, name);
+        if (rows > 1) put_table(f, name, tables[i].caption, origin, g->rows, r->seeds);
         mem_free(name);
         grid_free(g);
     }
+    mem_free(origin);
+    provenance_free(p);
     return code;
 }
 

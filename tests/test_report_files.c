@@ -199,6 +199,8 @@ static void latex_tables(void)
     HAS(table, "\\bottomrule\n\\end{tabular}\n");
     HAS(paper, "\\input{tables/clone_accuracy}");
     HAS(paper, "\\input{tables/costs}");
+    HAS(table, "\n% options "); /* where the numbers come from */
+    HAS(paper, "{\\tiny options ");
     HAS(paper, "\\IfFileExists{plots/tradeoff.pdf}");
     HAS(paper, "\\ddag{}: the defender trained on the attacker's own query pool");
     CHECK(!strstr(paper, "\\dag{}: the attacker"));
