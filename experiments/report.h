@@ -123,6 +123,9 @@ struct stat_mean report_over_seeds(const struct report_row *row, int n, enum met
 /* NULL where there is none. */
 const struct report_cell *report_find(const struct report *r, int victim, int defense, int attack);
 
+/* The curve of one row (its key), in the order of its training: *n points. */
+const struct report_point *report_points(const struct report *r, int key, int *n);
+
 /* The cell of the undefended victim and an attack; NULL: there is none. */
 const struct report_cell *report_undefended(const struct report *r, int victim, int attack);
 

@@ -6,24 +6,11 @@
 #include "base/mem.h"
 #include "experiments/report_panels.h"
 
-/* The points of one key: *n of them from the one returned on. */
-static const struct report_point *points_of(const struct report *r, int key, int *n)
-{
-    int low = 0, high = r->points;
-    while (low < high) {
-        int i = (low + high) / 2;
-        if (r->point[i].key < key) low = i + 1;
-        else high = i;
-    }
-    for (*n = 0; low + *n < r->points && r->point[low + *n].key == key;) ++*n;
-    return r->point + low;
-}
-
 static int cell_has_curve(const struct report *r, const struct report_cell *c)
 {
     int n = 0;
     for (int i = c->row; i < c->row + c->rows && !n; i++)
-        if (r->row[i].ok) points_of(r, r->row[i].key, &n);
+        if (r->row[i].ok) report_points(r, r->row[i].key, &n);
     return n > 0;
 }
 
@@ -45,13 +32,13 @@ static struct report_point *cell_points(const struct report *r, const struct rep
 {
     int most = 0, some;
     for (int i = c->row; i < c->row + c->rows; i++) {
-        points_of(r, r->row[i].key, &some);
+        report_points(r, r->row[i].key, &some);
         most += some;
     }
     struct report_point *p = mem_new((size_t)most, sizeof *p);
     *n = 0;
     for (int i = c->row; i < c->row + c->rows; i++) {
-        const struct report_point *from = points_of(r, r->row[i].key, &some);
+        const struct report_point *from = report_points(r, r->row[i].key, &some);
         if (some && r->row[i].ok) memcpy(p + *n, from, (size_t)some * sizeof *p);
         *n += r->row[i].ok ? some : 0;
     }

@@ -389,6 +389,18 @@ void report_free(struct report *r)
     mem_free(r);
 }
 
+const struct report_point *report_points(const struct report *r, int key, int *n)
+{
+    int low = 0, high = r->points;
+    while (low < high) {
+        int i = (low + high) / 2;
+        if (r->point[i].key < key) low = i + 1;
+        else high = i;
+    }
+    for (*n = 0; low + *n < r->points && r->point[low + *n].key == key;) ++*n;
+    return r->point + low;
+}
+
 /* ---- comparing cells -------------------------------------------------------------------- */
 
 const struct report_cell *report_undefended(const struct report *r, int victim, int attack)

@@ -102,6 +102,7 @@ static void write_victim(const struct report *r, int victim, FILE *f)
     write_figure(r, "ood_distance", victim, f);
     write_figure(r, "budget", victim, f);
     write_figure(r, "knob", victim, f);
+    write_figure(r, "queries", victim, f);
     write_figure(r, "tradeoff", victim, f);
     write_clones(r, victim, f);
     if (flagged)

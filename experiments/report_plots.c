@@ -27,6 +27,7 @@ int plot_has(const struct report *r, const char *what, int victim)
 {
     if (strcmp(what, "training_curves") == 0) return figure_has_curves(r, victim);
     if (strcmp(what, "tradeoff") == 0) return figure_marks(r, victim) > 0;
+    if (strcmp(what, "queries") == 0) return figure_has_queries(r, victim);
     if (strcmp(what, "budget") == 0) return figure_has_budget(r, victim);
     if (strcmp(what, "knob") == 0) return figure_has_knob(r, victim);
     if (strcmp(what, "attack_defense") == 0) return figure_has_matrix(r, victim);
@@ -64,6 +65,7 @@ static const struct {
                {"ood_distance", "Clone accuracy against how well OOD set and pool are told apart.", figure_distance},
                {"budget", "Clone accuracy against the budget.", figure_budget},
                {"knob", "Clone accuracy against defended accuracy, a curve for each defense over its knob.", figure_knob},
+               {"queries", "Clone accuracy while the attack asks.", figure_queries},
                {"tradeoff", "Clone accuracy against defended accuracy.", figure_trade},
                {"training_curves", "Clone accuracy against epochs.", figure_curves}};
 enum { FIGURES = sizeof figures / sizeof *figures };

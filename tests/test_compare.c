@@ -183,6 +183,36 @@ static void rows_say_where_they_come_from(void)
     provenance_free(p);
 }
 
+/* An attack that trains on the way has a point for each number of queries: its last epoch there, over seeds; knockoff has no panel. */
+static void what_an_attack_had_on_its_way_is_a_curve(void)
+{
+    char *text = NULL, *path = path_of("plots/queries.csv");
+    size_t size;
+    FILE *f = open_memstream(&text, &size), *print = fopen("/dev/null", "w");
+    fputs("key,dataset,model,defense,attack,pool,ood,ood_is_pool,label,budget,seed,status,victim_acc,defended_acc,clone_acc_last\n", f);
+    for (int s = 1; s <= 2; s++) fprintf(f, "j%d,mnist,lenet5,none,jbda:budget=450,,,0,soft,450,%d,ok,0.99,0.99,0.5\n", s, s);
+    fputs("k1,mnist,lenet5,none,knockoff:budget=450,fashion-mnist,,0,soft,450,1,ok,0.99,0.99,0.5\n", f);
+    fclose(f);
+    write_at("results.csv", text, strlen(text));
+    free(text);
+    text = NULL;
+    f = open_memstream(&text, &size);
+    fputs("key,queries,epoch,clone_acc\n", f);
+    for (int s = 1; s <= 2; s++)
+        for (int e = 1; e <= 4; e++) fprintf(f, "j%d,%d,%d,%.4f\n", s, e <= 2 ? 150 : 450, e, 0.1 * e + 0.02 * s);
+    fputs("k1,450,1,0.4\nk1,450,2,0.5\n", f);
+    fclose(f);
+    write_at("curve.csv", text, strlen(text));
+    free(text);
+    text = NULL;
+    CHECK_OK(report_write(scratch, print));
+    fclose(print);
+    if (CHECK_OK(file_read(&text, &size, path)))
+        CHECK_STR(text, "attack,defense,queries,seeds,clone_acc,ci95\njbda,none,150,2,0.23,0.1270620474\njbda,none,450,2,0.43,0.1270620474\n");
+    mem_free(text);
+    mem_free(path);
+}
+
 int main(void)
 {
     if (!mkdtemp(scratch)) return 1;
@@ -191,6 +221,7 @@ int main(void)
     RUN(cells_are_compared_seed_by_seed);
     RUN(the_report_says_both);
     RUN(budgets_become_a_curve);
+    RUN(what_an_attack_had_on_its_way_is_a_curve);
     RUN(rows_say_where_they_come_from);
     remove_all(scratch);
     return check_done();
