@@ -16,6 +16,9 @@ struct spy {
     float *x; /* [SPIED][d] */
     size_t d;
     int n;
+    int lies; /* 1: of every other image the answer is turned by one class */
+    int flips;
+    double l1;
 };
 
 /* A small victim, and a pool and a training set of noise. */
@@ -28,11 +31,25 @@ struct scene {
     struct spy spy;
 };
 
+static inline void lie(struct spy *s, const float *x, const float *p, float *q, int classes)
+{
+    int top[2] = {0, 0};
+    if (fmod((double)x[0] * 255 + 0.5, 2) >= 1) return;
+    for (int k = 0; k < classes; k++) q[k] = p[(k + 1) % classes];
+    for (int k = 0; k < classes; k++) {
+        s->l1 += fabs((double)q[k] - (double)p[k]);
+        if (p[k] > p[top[0]]) top[0] = k;
+        if (q[k] > q[top[1]]) top[1] = k;
+    }
+    s->flips += top[0] != top[1];
+}
+
 /* The defense `none` with the spy behind it. */
 static inline int spy_answer(void *state, const float *x, const float *p, float *q, int n, int classes)
 {
     struct spy *s = state;
     memcpy(q, p, (size_t)(n * classes) * sizeof *q);
+    for (int i = 0; i < n && s->lies; i++) lie(s, x + (size_t)i * s->d, p + i * classes, q + i * classes, classes);
     if (!CHECK(s->n + n <= SPIED)) return ERR_SHAPE;
     memcpy(s->x + (size_t)s->n * s->d, x, (size_t)n * s->d * sizeof *x);
     s->n += n;
@@ -103,7 +120,8 @@ static inline int attack(struct model **clone, struct scene *s, const char *text
     struct spec opt;
     struct blackbox *box = NULL;
     *clone = NULL;
-    s->spy.n = 0;
+    s->spy.n = s->spy.flips = 0;
+    s->spy.l1 = 0;
     int code = spec_parse(&opt, text);
     if (!code) code = attack_find(&ops, opt.name);
     if (!code) code = spec_resolve(&opt, ops->options, ops->presets, text);

@@ -27,6 +27,29 @@ static void no_attack_exceeds_its_budget(void)
     scene_close(&s);
 }
 
+/* What the ledger says of answers that were changed is what the wrapper that changed them counted. */
+static void the_ledger_is_what_a_wrapper_counts(void)
+{
+    enum { BUDGET = 301 };
+    struct scene s;
+    scene_open(&s, 1000);
+    s.spy.lies = 1;
+    for (int i = 0; i < attack_count(); i++) {
+        struct model *clone;
+        struct ledger l = {0};
+        char *text = mem_print("%s:budget=%d:epochs=1", attack_at(i)->name, BUDGET);
+        CHECK_OK(attack(&clone, &s, text, 1, &l, NULL, NULL));
+        CHECK_INT(l.total, s.spy.n);
+        CHECK_INT(l.distinct, spied_distinct(&s.spy));
+        CHECK_INT(l.flips, s.spy.flips);
+        CHECK_NEAR(l.l1, s.spy.l1, 1e-9 * BUDGET);
+        CHECK(s.spy.flips > 0 && s.spy.flips < BUDGET);
+        model_free(clone);
+        mem_free(text);
+    }
+    scene_close(&s);
+}
+
 /* A black box that would answer more does not tempt it, one that answers less is an error or a smaller attack. */
 static void the_budget_is_the_smaller_of_both(void)
 {
@@ -300,6 +323,7 @@ int main(void)
     omp_set_num_threads(1); /* the networks are tiny; where two threads are the question, a test asks for them */
     RUN(what_is_held_out_stays_held_out);
     RUN(no_attack_exceeds_its_budget);
+    RUN(the_ledger_is_what_a_wrapper_counts);
     RUN(the_budget_is_the_smaller_of_both);
     RUN(no_option_has_two_meanings);
     RUN(every_preset_runs);
