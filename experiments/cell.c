@@ -491,9 +491,12 @@ int cell_work(const struct cell *c, struct store *store, double *victim, double 
     if (own) spec_number(&epochs, own); /* "victim" is no number: epochs stay */
     *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
     const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
-    *attack = clone * clone_epochs * (3 * spec_real(&c->attack, "budget") + d.test->n);
+    const struct attack_ops *ops = NULL;
+    if (!code) code = attack_find(&ops, c->attack.name);
+    const int images = !code && (ops->needs_pool || ops->needs_seeds); /* without images an epoch is a part of the budget */
+    *attack = clone * (3 * spec_real(&c->attack, "budget") * (images ? clone_epochs : 1) + clone_epochs * d.test->n);
     defense_free(chain);
-    return OK;
+    return code;
 }
 
 /* "fashion-mnist:n=2000" of a data set's resolved name: what stands there for the whole of its train split is left out. */
