@@ -275,7 +275,7 @@ static int resolve_label(char **out, const char *label)
         return OK;
     }
     int code = defense_parse(&d, label);
-    if (code) return err_prefix(code, "label '%s' (soft, or a defense that releases less: hard, topk:k=3)", label);
+    if (code) return err_prefix(code, "label '%s' (soft, or a defense that releases less: hard, topk:k=3, round:digits=1)", label);
     char *text = defense_text(d);
     *out = text;
     defense_free(d);
