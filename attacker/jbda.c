@@ -152,7 +152,7 @@ static int ranked(const float *z, int classes, int but, int rank)
 {
     for (int k = 0; k < classes; k++) {
         int above = 0;
-        for (int j = 0; j < classes; j++) above += j != but && (z[j] > z[k] || (z[j] >= z[k] && j < k));
+        for (int j = 0; j < classes; j++) above += j != but && (z[j] > z[k] || (j < k && z[j] >= z[k]));
         if (k != but && above == rank) return k;
     }
     return but;
