@@ -212,7 +212,7 @@ static int train_shadow(struct model *m, const struct simulation *s, const struc
     struct dataset part = s->labelled;
     part.n = half, part.pixels = pixels, part.labels = labels;
     model_init(m, rng_stream(seed, "shadow/init", 0).state);
-    int code = supervised_train(m, &part, &s->optim, NULL, rng_stream(seed, "shadow/order", 0).state, "shadow victim");
+    int code = supervised_train(m, &part, &s->optim, NULL, rng_stream(seed, "shadow/order", 0).state, "shadow victim", NULL);
     if (!code) posteriors(m, t, p);
     mem_free(order);
     mem_free(labels);

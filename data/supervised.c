@@ -4,7 +4,6 @@
 #include "base/mem.h"
 #include "data/feed.h"
 #include "nn/loss.h"
-#include "nn/train.h"
 
 int supervised_fits(const struct model *m, const struct dataset *d, int labels)
 {
@@ -20,6 +19,7 @@ struct training {
     struct model *m;
     const struct dataset *d;
     struct feed *feed;
+    const struct train_watch *watch;
     struct tape *tape;
     float *x, *dz; /* [batch][c][h][w], [batch][K] */
     int *y;
@@ -35,17 +35,24 @@ static int step(void *ctx, const int *index, int n, float *g, double *loss)
     return OK;
 }
 
-int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label)
+static int after_epoch(void *ctx, int epoch, double loss)
+{
+    const struct training *t = ctx;
+    return t->watch ? t->watch->epoch(t->watch->ctx, t->m, epoch, loss) : OK;
+}
+
+int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label,
+                     const struct train_watch *watch)
 {
     int code = supervised_fits(m, d, 1);
     if (code) return code;
     const size_t rows = (size_t)o->batch;
-    struct training t = {.m = m, .d = d, .feed = feed_new(d, augment, seed, o->batch), .tape = tape_new(m, o->batch, TAPE_BACKWARD)};
+    struct training t = {.m = m, .d = d, .feed = feed_new(d, augment, seed, o->batch), .watch = watch, .tape = tape_new(m, o->batch, TAPE_BACKWARD)};
     tape_train(t.tape, m->stat);
     t.x = mem_new(rows * shape_size(m->input), sizeof *t.x);
     t.dz = mem_new(rows * (size_t)m->classes, sizeof *t.dz);
     t.y = mem_new(rows, sizeof *t.y);
-    code = train_run(o, &(struct train_task){.model = m, .n = d->n, .seed = seed, .label = label, .step = step, .ctx = &t});
+    code = train_run(o, &(struct train_task){.model = m, .n = d->n, .seed = seed, .label = label, .step = step, .epoch = after_epoch, .ctx = &t});
     tape_free(t.tape);
     feed_free(t.feed);
     mem_free(t.x);

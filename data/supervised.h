@@ -6,9 +6,11 @@
 #include "data/dataset.h"
 #include "nn/model.h"
 #include "nn/optim.h"
+#include "nn/train.h"
 
-/* Trains m, from what it holds; augment may be NULL. ERR_SHAPE: d does not fit m or has no labels; ERR_NUMERIC. */
-int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label);
+/* Trains m, from what it holds; augment and watch may be NULL. ERR_SHAPE: d does not fit m or has no labels; ERR_NUMERIC. */
+int supervised_train(struct model *m, const struct dataset *d, const struct optim *o, const struct augment *augment, uint64_t seed, const char *label,
+                     const struct train_watch *watch);
 
 /* Share of images whose largest logit is their label. */
 double supervised_accuracy(const struct model *m, const struct dataset *d);

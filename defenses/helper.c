@@ -166,7 +166,7 @@ struct supervised {
 static int train_supervised(void *ctx)
 {
     const struct supervised *s = ctx;
-    return supervised_train(s->m, s->d, s->o, NULL, s->seed, s->name);
+    return supervised_train(s->m, s->d, s->o, NULL, s->seed, s->name, NULL);
 }
 
 int helper_supervised(struct model *m, const struct dataset *d, const struct defense_env *env, const struct optim *o, const char *name)

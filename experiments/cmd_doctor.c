@@ -411,7 +411,7 @@ static void print_checks(const struct findings *f)
                f->shapes, w->ta ? "A'" : "A", w->tb ? "B'" : "B", w->m, w->n, w->k, f->shapes_error);
     else printf("products       OK: all %d shapes in use agree with the naive product (relative error up to %.1g)\n", f->shapes, f->shapes_error);
     if (f->shapes_left) printf("               %d more shapes were not checked\n", f->shapes_left);
-    printf("kernels        %s: ", layer_simd());
+    printf("kernels        %s%s: ", layer_simd(), layer_winograd() ? "" : ", without Winograd (HEIST_WINOGRAD=0)");
     if (!f->checks_wrong) printf("OK: agree with the naive twins in %d results (relative difference up to %.1g)\n", f->checks, worst_check(f));
     else printf("WRONG: differ from the naive twins in %d of %d results\n", f->checks_wrong, f->checks);
     for (int i = 0; i < f->checks; i++)
@@ -469,6 +469,7 @@ static void json_checks(cJSON *root, const struct findings *f)
     cJSON_AddNumberToObject(p, "not_checked", f->shapes_left);
     add_error(p, f->shapes_error);
     cJSON_AddStringToObject(k, "simd", layer_simd());
+    cJSON_AddBoolToObject(k, "winograd", layer_winograd());
     cJSON_AddStringToObject(k, "not_checked", f->unprobed);
     add_error(k, worst_check(f));
     cJSON *list = cJSON_AddArrayToObject(k, "results");

@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/supervised.h"
 #include "experiments/cmd.h"
 #include "experiments/evaluate.h"
+#include "experiments/table.h"
 #include "experiments/theft.h"
 #include "nn/safetensors.h"
 #include "victim/victim.h"
@@ -26,10 +28,37 @@ static int write_victim(const char *path, const struct victim *v, const struct s
     return code;
 }
 
+/* A row of --curve after each epoch. */
+struct training_curve {
+    const char *path;
+    const struct dataset *test;
+};
+
+static int add_to_curve(void *ctx, const struct model *m, int epoch, double loss)
+{
+    const struct training_curve *c = ctx;
+    char text[3][32];
+    snprintf(text[0], sizeof text[0], "%d", epoch);
+    snprintf(text[1], sizeof text[1], "%.6g", loss);
+    snprintf(text[2], sizeof text[2], "%.6g", supervised_accuracy(m, c->test));
+    return table_append(c->path, 3, (const char *[]){"epoch", "loss", "accuracy"}, (const char *[]){text[0], text[1], text[2]});
+}
+
+static int train(struct victim **out, const struct spec *opt, const struct dataset *images, const struct defense *chain, const struct dataset *ood,
+                 uint64_t seed, struct training_curve *curve)
+{
+    if (!curve->path) return victim_get(out, opt, images, chain, ood, seed, seed, NULL);
+    if (defense_fitter(chain)) return err_set(ERR_OPTION, "--curve: found --defense %s, expected a victim that no defense trains", defense_fitter(chain)->ops->name);
+    if (file_exists(curve->path)) return err_set(ERR_OPTION, "--curve: %s is there already", curve->path);
+    return victim_train(out, opt, images, seed, &(struct train_watch){add_to_curve, curve});
+}
+
 int cmd_train(int argc, char **argv)
 {
     const char *out = NULL, *defense = "none", *ood_name = NULL, *seed_text = "1";
+    struct training_curve curve = {0};
     const struct cmd_flag flags[] = {{"--out", "FILE", "the checkpoint (safetensors)", &out, 0, NULL},
+        {"--curve", "FILE", "a CSV file: training loss and test accuracy after each epoch", &curve.path, 0, NULL},
         {"--defense", "SPEC", "a defense that trains the victim, as ini:gamma=0.3 (none)", &defense, 0, NULL},
         {"--ood", "SET", "outliers the defense may train on, as strokes", &ood_name, 0, NULL},
         {"--seed", "N", "seed of the victim and the defense (1)", &seed_text, 0, NULL}, CMD_END};
@@ -37,7 +66,7 @@ int cmd_train(int argc, char **argv)
     struct cmd c = {.usage = "train --dataset SET --out FILE [--model M] [--defense ini] [--ood SET] ...", .about = "Trains one victim.",
                     .flags = flags, .options = victim_options, .spec = &opt};
     struct defense *chain = NULL;
-    struct dataset *train = NULL, *test = NULL, *ood = NULL;
+    struct dataset *images = NULL, *test = NULL, *ood = NULL;
     struct victim *v = NULL;
     uint64_t seed = 0;
     int code = cmd_parse(&c, argc, argv);
@@ -47,16 +76,17 @@ int cmd_train(int argc, char **argv)
     if (!code) code = spec_resolve(&opt, victim_options, NULL, "victim");
     if (!code) code = defense_parse(&chain, defense);
     if (!code && ood_name && !defense_needs_ood(chain)) code = err_set(ERR_OPTION, "--ood is given, but defense %s uses none", defense);
-    if (!code) code = dataset_open(&train, spec_string(&opt, "dataset"), "train");
+    if (!code) code = dataset_open(&images, spec_string(&opt, "dataset"), "train");
     if (!code) code = dataset_open(&test, spec_string(&opt, "dataset"), "test");
     if (!code && ood_name) code = dataset_open(&ood, ood_name, "train");
-    if (!code) code = victim_get(&v, &opt, train, chain, ood, seed, seed, NULL);
+    curve.test = test;
+    if (!code) code = train(&v, &opt, images, chain, ood, seed, &curve);
     if (!code) code = write_victim(out, v, &opt, chain, ood_name, seed_text);
-    if (!code) printf("%s: %s on %s, test accuracy %.4f, trained in %.1f s\n", out, v->model->arch, train->name, supervised_accuracy(v->model, test), v->train_s + v->fit_s);
+    if (!code) printf("%s: %s on %s, test accuracy %.4f, trained in %.1f s\n", out, v->model->arch, images->name, supervised_accuracy(v->model, test), v->train_s + v->fit_s);
 out:
     victim_free(v);
     defense_free(chain);
-    dataset_free(train);
+    dataset_free(images);
     dataset_free(test);
     dataset_free(ood);
     spec_free(&opt);

@@ -52,7 +52,7 @@ int distance_between(double *out, const struct dataset *a, const struct dataset 
     if (!code) {
         model_normalise(m, a->mean, a->std);
         model_init(m, 1);
-        code = supervised_train(m, learn, &o, NULL, 1, "distance");
+        code = supervised_train(m, learn, &o, NULL, 1, "distance", NULL);
     }
     if (!code) *out = supervised_accuracy(m, tell);
     model_free(m);

@@ -66,6 +66,7 @@ static void add_build(cJSON *root)
     cJSON_AddStringToObject(b, "compiler", HEIST_CC);
     cJSON_AddStringToObject(b, "flags", HEIST_FLAGS);
     cJSON_AddStringToObject(b, "kernels", layer_simd());
+    cJSON_AddBoolToObject(b, "winograd", layer_winograd());
     cJSON_AddStringToObject(b, "openblas", blas_config());
     cJSON_AddStringToObject(b, "openblas_core", blas_core());
     cJSON_AddStringToObject(b, "openblas_core_chosen_by", blas_choice());

@@ -86,7 +86,10 @@ const struct layer_ops *layer_find(const char *name, const struct layer_ops **al
 /* "avx512", "avx2", "base" or "naive": what the processor has, or what the environment's HEIST_SIMD says. A model
  * keeps the layers it was built with, so a test sets HEIST_SIMD, builds one, and sets another. */
 const char *layer_simd(void);
-/* ERR_OPTION where HEIST_SIMD names what this build or processor does not have. */
+/* Whether convolutions may go by Winograd's minimal filtering: unless the environment says HEIST_WINOGRAD=0, which is there
+ * to compare with. As with HEIST_SIMD, a model keeps what it was built with. */
+int layer_winograd(void);
+/* ERR_OPTION where HEIST_SIMD names what this build or processor does not have, or HEIST_WINOGRAD is neither 0 nor 1. */
 int layer_simd_check(void);
 
 /* What an architecture's line may say of any layer, and helpers for shape(). */

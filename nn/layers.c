@@ -66,9 +66,17 @@ static enum simd choose(void)
     return BASE;
 }
 
+int layer_winograd(void)
+{
+    const char *want = getenv("HEIST_WINOGRAD");
+    return !want || strcmp(want, "0") != 0;
+}
+
 int layer_simd_check(void)
 {
-    const char *want = getenv("HEIST_SIMD");
+    const char *want = getenv("HEIST_SIMD"), *winograd = getenv("HEIST_WINOGRAD");
+    if (winograd && strcmp(winograd, "0") != 0 && strcmp(winograd, "1") != 0)
+        return err_set(ERR_OPTION, "HEIST_WINOGRAD: found '%s', expected 0 or 1", winograd);
     if (!want || strcmp(want, simd_name[choose()]) == 0) return OK;
     for (int s = 0; s < SIMDS; s++)
         if (strcmp(want, simd_name[s]) == 0) return err_set(ERR_OPTION, "HEIST_SIMD=%s: this build or processor does not have it", want);

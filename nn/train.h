@@ -7,6 +7,12 @@
 #include "nn/model.h"
 #include "nn/optim.h"
 
+/* Who watches a training: called after each epoch (1, 2, ...). A negative status ends it. */
+struct train_watch {
+    int (*epoch)(void *ctx, const struct model *m, int epoch, double loss);
+    void *ctx;
+};
+
 struct train_task {
     struct model *model; /* trained in place, from what it holds */
     int n;               /* examples an epoch; they come in a new random order each epoch */

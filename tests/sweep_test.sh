@@ -160,8 +160,10 @@ check "with its row" 'grep -q ",numeric,.*the loss is" "$dir/nan/results.csv"'
 check "and the others are there" '[ "$(wc -l <"$dir/nan/results.csv")" = 22 ] && grep -q ",ok,," "$dir/nan/results.csv"'
 
 # ---- one victim, one attack, one accuracy
-"$HEIST" train --dataset mnist:n=2000 --epochs 3 --out "$dir/v.safetensors" >"$dir/train.txt" 2>/dev/null
+"$HEIST" train --dataset mnist:n=2000 --epochs 3 --out "$dir/v.safetensors" --curve "$dir/v.csv" >"$dir/train.txt" 2>/dev/null
 check "train says its accuracy" 'grep -q "test accuracy 0\.[5-9]" "$dir/train.txt"'
+check "its curve has a row an epoch and ends there" '[ "$(wc -l <"$dir/v.csv")" = 4 ] && grep -q "accuracy $(tail -n 1 "$dir/v.csv" | cut -d , -f 3)" "$dir/train.txt"'
+check "a curve that is there is not written over" '! "$HEIST" train --dataset mnist:n=2000 --epochs 3 --out "$dir/w.safetensors" --curve "$dir/v.csv" 2>/dev/null && [ ! -e "$dir/w.safetensors" ]'
 "$HEIST" eval "$dir/v.safetensors" --logits "$dir/l.safetensors" >"$dir/eval.txt"
 check "eval finds the same" '[ "$(sed "s/.*test accuracy \([0-9.]*\),.*/\1/" "$dir/train.txt")" = "$(sed "s/.*accuracy \([0-9.]*\) on.*/\1/" "$dir/eval.txt")" ]'
 check "and writes logits" '[ -s "$dir/l.safetensors" ]'

@@ -106,7 +106,7 @@ int victim_training(struct optim *optim, struct augment *augment, const struct s
 }
 
 static int train_victim(struct victim *v, const struct spec *opt, const struct dataset *train, const struct defense_link *fit,
-                        const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache)
+                        const struct dataset *ood, uint64_t seed, uint64_t defense_seed, const char *cache, const struct train_watch *watch)
 {
     struct optim optim;
     struct augment augment;
@@ -118,7 +118,7 @@ static int train_victim(struct victim *v, const struct spec *opt, const struct d
     const uint64_t order = rng_stream(seed, "victim/order", 0).state;
     const double start = clock_s();
     if (!fit) {
-        code = supervised_train(v->model, train, &optim, &augment, order, "victim");
+        code = supervised_train(v->model, train, &optim, &augment, order, "victim", watch);
         v->train_s = clock_s() - start;
         return code;
     }
@@ -153,11 +153,20 @@ int victim_get(struct victim **out, const struct spec *opt, const struct dataset
         model_free(v->model);
         v->model = NULL;
     }
-    code = train_victim(v, opt, train, fit, ood, seed, defense_seed, cache);
+    code = train_victim(v, opt, train, fit, ood, seed, defense_seed, cache, NULL);
     if (!code && path) code = to_cache(v, opt, train, fit, seed, cache, path);
 out:
     file_unlock(lock);
     mem_free(path);
+    if (code) victim_free(v);
+    else *out = v;
+    return code;
+}
+
+int victim_train(struct victim **out, const struct spec *opt, const struct dataset *train, uint64_t seed, const struct train_watch *watch)
+{
+    struct victim *v = mem_new(1, sizeof *v);
+    const int code = train_victim(v, opt, train, NULL, NULL, seed, 0, NULL, watch);
     if (code) victim_free(v);
     else *out = v;
     return code;

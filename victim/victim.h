@@ -3,6 +3,7 @@
 #define HEIST_VICTIM_VICTIM_H
 
 #include "defenses/defense.h"
+#include "nn/train.h"
 
 struct victim {
     struct model *model;
@@ -24,6 +25,9 @@ int victim_get(struct victim **out, const struct spec *opt, const struct dataset
 /* Where `cache` has, or will have, the victim of these: two that are the same have the same path. mem_free frees. */
 char *victim_path(const struct spec *opt, const struct dataset *train, const struct defense *defense, const struct dataset *ood, uint64_t seed,
                   uint64_t defense_seed, const char *cache);
+
+/* A victim that no defense trains, without a cache, whose training is watched. */
+int victim_train(struct victim **out, const struct spec *opt, const struct dataset *train, uint64_t seed, const struct train_watch *watch);
 void victim_free(struct victim *v); /* accepts NULL */
 
 #endif

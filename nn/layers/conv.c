@@ -45,7 +45,7 @@ static int shape(struct layer *l, const struct spec *opt)
     l->param[1] = param_new("bias", 1, out, 0, 0, 0);
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
 #ifndef LAYER_SIMD_naive
-    o->winograd = winograd_pays(in.c, out, o->k, o->stride);
+    o->winograd = layer_winograd() && winograd_pays(in.c, out, o->k, o->stride);
     l->together = o->winograd && winograd_tiles(l->out.h, l->out.w) < 16; /* the weights are transformed once a call */
 #endif
     return OK;
