@@ -107,9 +107,11 @@ static double grad_id(struct ini_step *s, int k, const float *sz, const float *v
     model_backward(s->student[k], s->probe[k], s->r, s->g2, NULL);
     divergence_gradient(s, sz, vz);
     model_backward(s->student[k], s->probe[k], s->r, s->g1, NULL);
-    const double n1 = sqrt(vector_dot(params, s->g1, s->g1)), n2 = sqrt(vector_dot(params, s->g2, s->g2));
+    double dot[2][2];
+    vector_gram(params, 2, (const float *const[]){s->g1, s->g2}, dot[0]);
+    const double n1 = sqrt(dot[0][0]), n2 = sqrt(dot[1][1]);
     const double norms = n1 * n2 > 1e-8 ? n1 * n2 : 1e-8; /* PyTorch's cosine_similarity does so */
-    const double cosine = vector_dot(params, s->g1, s->g2) / norms;
+    const double cosine = dot[0][1] / norms;
     const float a = (float)(1 / norms), b = (float)(n1 > 0 ? -cosine / (n1 * n1) : 0);
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < params; i++) s->g1[i] = a * s->g2[i] + b * s->g1[i];
@@ -123,15 +125,10 @@ static double grad_ood(struct ini_step *s, int k, const float *sz, const float *
 {
     const size_t params = s->student[k]->params;
     float *g3 = s->g1;
-    double sum = 0;
     memset(g3, 0, params * sizeof *g3);
     divergence_gradient(s, sz, vz);
     model_backward(s->student[k], s->probe[k], s->r, g3, NULL);
-    const float unit = (float)(1 / (double)params);
-    for (size_t i = 0; i < params; i++) {
-        sum += fabs((double)g3[i]);
-        g3[i] = g3[i] > 0 ? unit : g3[i] < 0 ? -unit : 0;
-    }
+    const double sum = vector_signs(params, (float)(1 / (double)params), g3);
     model_tangent(s->student[k], s->probe[k], g3, NULL, s->ju);
     to_victim(s, s->o.weight[INI_GRAD_OOD] / s->students, s->one);
     return sum / (double)params;
@@ -192,9 +189,12 @@ void ini_step_gradient(struct ini_step *s, enum ini_term term, float *g)
 static void project(struct ini_step *s, const enum ini_term *term, int terms, struct rng *r, float *g)
 {
     const size_t params = s->victim->params;
-    double dot[INI_TERMS][INI_TERMS]; /* of the gradients as they came */
-    for (int i = 0; i < terms; i++)
-        for (int j = 0; j <= i; j++) dot[i][j] = dot[j][i] = vector_dot(params, s->grad[term[i]], s->grad[term[j]]);
+    const float *grad[INI_TERMS] = {NULL}, *share[INI_TERMS * INI_TERMS];
+    double dot[INI_TERMS * INI_TERMS]; /* [terms][terms] of the gradients as they came */
+    double weight[INI_TERMS * INI_TERMS];
+    int shares = 0;
+    for (int i = 0; i < terms; i++) grad[i] = s->grad[term[i]];
+    vector_gram(params, terms, grad, dot);
     for (int i = 0; i < terms; i++) {
         int order[INI_TERMS];
         double part[INI_TERMS] = {0}; /* the projected gradient is sum part[j] grad[j]: its dot products follow from dot */
@@ -204,12 +204,16 @@ static void project(struct ini_step *s, const enum ini_term *term, int terms, st
         for (int a = 0; a < terms; a++) {
             const int j = order[a];
             double d = 0;
-            for (int b = 0; b < terms; b++) d += part[b] * dot[b][j];
-            if (d < 0 && dot[j][j] > 0) part[j] -= d / dot[j][j];
+            for (int b = 0; b < terms; b++) d += part[b] * dot[b * terms + j];
+            if (d < 0 && dot[j * terms + j] > 0) part[j] -= d / dot[j * terms + j];
         }
-        for (int j = 0; j < terms; j++)
-            if (part[j] != 0) vector_add(params, s->o.merge_sum ? part[j] : part[j] / terms, s->grad[term[j]], g);
+        for (int j = 0; j < terms; j++) {
+            if (part[j] == 0) continue;
+            weight[shares] = s->o.merge_sum ? part[j] : part[j] / terms;
+            share[shares++] = grad[j];
+        }
     }
+    vector_mix(params, shares, weight, share, g);
 }
 
 static void add_up(struct ini_step *s, float *g)

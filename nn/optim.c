@@ -1,5 +1,6 @@
 #include "nn/optim.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,35 +80,108 @@ void adam_step(double lr, int64_t step, size_t n, float *w, const float *g, floa
     }
 }
 
-enum { BLOCK = 4096 };
+/* ---- vectors, in blocks of fixed size -------------------------------------------------------------- */
+
+enum { BLOCK = 4096, AT_ONCE = 256 }; /* numbers; blocks whose sums wait to be added up in order */
+
+static size_t block_size(size_t block, size_t n)
+{
+    return n - block * BLOCK < BLOCK ? n - block * BLOCK : BLOCK;
+}
+
+static double sum8(const double s[8])
+{
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+static double block_dot(size_t n, const float *a, const float *b)
+{
+    double s[8] = {0};
+    size_t j = 0;
+    for (; j + 8 <= n; j += 8)
+        for (size_t q = 0; q < 8; q++) s[q] += (double)a[j + q] * (double)b[j + q];
+    for (; j < n; j++) s[0] += (double)a[j] * (double)b[j];
+    return sum8(s);
+}
+
+/* sum [pairs] of a[k] . b[k] */
+static void dots(size_t n, int pairs, const float *const *a, const float *const *b, double *sum)
+{
+    const size_t blocks = (n + BLOCK - 1) / BLOCK;
+    double part[AT_ONCE][VECTORS_AT_ONCE * (VECTORS_AT_ONCE + 1) / 2];
+    for (int k = 0; k < pairs; k++) sum[k] = 0;
+    for (size_t first = 0; first < blocks; first += AT_ONCE) {
+        const size_t count = blocks - first < AT_ONCE ? blocks - first : AT_ONCE;
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < count; i++) {
+            const size_t at = (first + i) * BLOCK, size = block_size(first + i, n);
+            for (int k = 0; k < pairs; k++) part[i][k] = block_dot(size, a[k] + at, b[k] + at);
+        }
+        for (size_t i = 0; i < count; i++)
+            for (int k = 0; k < pairs; k++) sum[k] += part[i][k];
+    }
+}
 
 double vector_dot(size_t n, const float *a, const float *b)
 {
+    double sum;
+    dots(n, 1, &a, &b, &sum);
+    return sum;
+}
+
+void vector_gram(size_t n, int count, const float *const *v, double *dot)
+{
+    enum { PAIRS = VECTORS_AT_ONCE * (VECTORS_AT_ONCE + 1) / 2 };
+    const float *a[PAIRS] = {NULL}, *b[PAIRS] = {NULL};
+    double sum[PAIRS];
+    int pairs = 0;
+    assert(count <= VECTORS_AT_ONCE);
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j <= i; j++, pairs++) a[pairs] = v[i], b[pairs] = v[j];
+    dots(n, pairs, a, b, sum);
+    for (int i = 0, k = 0; i < count; i++)
+        for (int j = 0; j <= i; j++, k++) dot[i * count + j] = dot[j * count + i] = sum[k];
+}
+
+void vector_mix(size_t n, int count, const double *a, const float *const *x, float *y)
+{
     const size_t blocks = (n + BLOCK - 1) / BLOCK;
-    enum { AT_ONCE = 4096 };
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < blocks; i++) {
+        const size_t at = i * BLOCK, size = block_size(i, n);
+        for (int k = 0; k < count; k++) {
+            const float f = (float)a[k];
+#pragma omp simd
+            for (size_t j = at; j < at + size; j++) y[j] += f * x[k][j];
+        }
+    }
+}
+
+void vector_add(size_t n, double a, const float *x, float *y)
+{
+    vector_mix(n, 1, &a, &x, y);
+}
+
+double vector_signs(size_t n, float unit, float *a)
+{
+    const size_t blocks = (n + BLOCK - 1) / BLOCK;
     double sum = 0, part[AT_ONCE];
     for (size_t first = 0; first < blocks; first += AT_ONCE) {
         const size_t count = blocks - first < AT_ONCE ? blocks - first : AT_ONCE;
 #pragma omp parallel for schedule(static)
         for (size_t i = 0; i < count; i++) {
-            const size_t from = (first + i) * BLOCK, to = from + BLOCK < n ? from + BLOCK : n;
+            float *v = a + (first + i) * BLOCK;
+            const size_t size = block_size(first + i, n);
             double s[8] = {0};
-            size_t j = from;
-            for (; j + 8 <= to; j += 8)
-                for (int q = 0; q < 8; q++) s[q] += (double)a[j + (size_t)q] * (double)b[j + (size_t)q];
-            for (; j < to; j++) s[0] += (double)a[j] * (double)b[j];
-            part[i] = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+            for (size_t j = 0; j < size; j++) {
+                s[j % 8] += fabs((double)v[j]);
+                v[j] = v[j] > 0 ? unit : v[j] < 0 ? -unit : 0;
+            }
+            part[i] = sum8(s);
         }
         for (size_t i = 0; i < count; i++) sum += part[i];
     }
     return sum;
-}
-
-void vector_add(size_t n, double a, const float *x, float *y)
-{
-    const float f = (float)a;
-#pragma omp parallel for simd schedule(static)
-    for (size_t i = 0; i < n; i++) y[i] += f * x[i];
 }
 
 double optim_clip(size_t n, float *g, double norm)

@@ -55,7 +55,14 @@ double optim_clip(size_t n, float *g, double norm);
 
 /* Sum of a[i] b[i]: fixed blocks, each in double, so the same at any number of threads. */
 double vector_dot(size_t n, const float *a, const float *b);
+enum { VECTORS_AT_ONCE = 8 };
+/* dot [count][count]: vector_dot of every pair of up to VECTORS_AT_ONCE vectors, while blocks of them are in cache. */
+void vector_gram(size_t n, int count, const float *const *v, double *dot);
 /* y += a x */
 void vector_add(size_t n, double a, const float *x, float *y);
+/* The same for several a and x, one after the other, while blocks of y are in cache. */
+void vector_mix(size_t n, int count, const double *a, const float *const *x, float *y);
+/* Sum of |a[i]|, each of which becomes unit, -unit or, where it is 0, 0. */
+double vector_signs(size_t n, float unit, float *a);
 
 #endif

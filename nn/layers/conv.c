@@ -362,9 +362,31 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 
 /* ---- the gradient of the weights --------------------------------------------------------------- */
 
+static float lanes_sum(const float *v)
+{
+    float total = 0;
+    for (int t = 0; t < MAPS; t++) total += v[t];
+    return total;
+}
+
+static void bias_gradient(const struct layer *l, int groups, const float *dy, float *db)
+{
+    const int pixels = l->out.h * l->out.w;
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < l->out.c; o++) {
+        float s[MAPS] = {0};
+        for (int g = 0; g < groups; g++) {
+            const float *d = dy + ((size_t)g * (size_t)l->out.c + (size_t)o) * (size_t)pixels * MAPS;
+            for (int i = 0; i < pixels; i++)
+                for (int t = 0; t < MAPS; t++) s[t] += d[i * MAPS + t];
+        }
+        db[o] += lanes_sum(s);
+    }
+}
+
 #ifdef LAYER_SIMD_naive
 
-static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw)
+static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw, float *db)
 {
     const struct own *o = l->own;
     const int h = l->out.h, w = l->out.w, k = o->k;
@@ -381,6 +403,7 @@ static void gradient(const struct layer *l, int groups, const struct frame *f, c
                                         (size_t)(i % w * o->stride + kx)) * MAPS + (size_t)t];
                     dw[((q * f->c + c) * k + ky) * k + kx] += (float)s;
                 }
+    if (db) bias_gradient(l, groups, dy, db);
 }
 
 #else
@@ -410,17 +433,30 @@ INLINE void rows_gradient(const int ob, const int kt, const struct layer *l, int
         for (int q = 0; q < kt; q++) vec_store(sum + (i * taps_all + q) * MAPS, s[i][q]);
 }
 
-INLINE void block_gradient(const int ob, const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *sum)
+/* sum[i] += `pixels` pixels of ob channels of dy, one register of lanes. */
+INLINE void pixels_gradient(const int ob, int pixels, size_t oplane, const float *dy, float *sum)
+{
+    vec s[GB];
+    for (int i = 0; i < ob; i++) s[i] = vec_load(sum + i * MAPS);
+    for (int a = 0; a < pixels; a++)
+        for (int i = 0; i < ob; i++) s[i] += vec_load(dy + (size_t)i * oplane + (size_t)(a * MAPS));
+    for (int i = 0; i < ob; i++) vec_store(sum + i * MAPS, s[i]);
+}
+
+/* bias [ob][lanes] is summed on the way, or NULL. */
+INLINE void block_gradient(const int ob, const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *sum, float *bias)
 {
     const struct own *o = l->own;
     const int k = o->k, h = l->out.h, w = l->out.w;
     const size_t oplane = (size_t)(h * w) * MAPS, xrow = (size_t)(o->stride * f->w) * MAPS;
     const int fit = L1 / ((ob * w + o->stride * f->w) * MAPS * (int)sizeof(float)), most = fit > 0 ? fit : 1;
     for (int g = 0; g < groups; g++, x += frame_size(f), dy += (size_t)l->out.c * oplane)
-        for (int y = 0; y < h; y += most)
+        for (int y = 0; y < h; y += most) {
+            const int rows = h - y < most ? h - y : most;
+            for (int t = 0; t < MAPS && bias; t += VL) pixels_gradient(ob, rows * w, oplane, dy + y * w * MAPS + t, bias + t);
             for (int ky = 0; ky < k; ky++)
                 for (int kx = 0; kx < k;) {
-                    const int kt = k - kx >= 5 ? 5 : k - kx >= 3 ? 3 : 1, rows = h - y < most ? h - y : most;
+                    const int kt = k - kx >= 5 ? 5 : k - kx >= 3 ? 3 : 1;
                     for (int t = 0; t < MAPS; t += VL) {
                         const float *d = dy + y * w * MAPS + t, *v = x + ((y * o->stride + ky) * f->w + kx) * MAPS + t;
                         float *to = sum + (ky * k + kx) * MAPS + t;
@@ -430,10 +466,12 @@ INLINE void block_gradient(const int ob, const struct layer *l, int groups, cons
                     }
                     kx += kt;
                 }
+        }
 }
 
-/* dw += : one task a block of output channels and one input channel, so that no two write the same weight. */
-static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw)
+/* dw += : one task a block of output channels and one input channel, so that no two write the same weight. db (may be NULL) += :
+ * by the tasks of the first input channel, while they have dy. */
+static void gradient(const struct layer *l, int groups, const struct frame *f, const float *x, const float *dy, float *dw, float *db)
 {
     const struct own *o = l->own;
     const int nb = blocks(l->out.c, GB), kk = o->k * o->k;
@@ -442,38 +480,21 @@ static void gradient(const struct layer *l, int groups, const struct frame *f, c
         for (int c = 0; c < f->c; c++) {
             const int q = l->out.c * b / nb, ob = l->out.c * (b + 1) / nb - q;
             float sum[GB * KMAX * KMAX * MAPS] __attribute__((aligned(64)));
+            float bias[GB * MAPS] __attribute__((aligned(64))) = {0}, *with = db && c == 0 ? bias : NULL;
             for (int i = 0; i < ob * kk * MAPS; i++) sum[i] = 0;
             const float *d = dy + (size_t)q * (size_t)(l->out.h * l->out.w) * MAPS, *v = x + (size_t)c * (size_t)(f->h * f->w) * MAPS;
-            if (ob == 4) block_gradient(GB < 4 ? GB : 4, l, groups, f, v, d, sum);
-            else if (ob == 3) block_gradient(GB < 3 ? GB : 3, l, groups, f, v, d, sum);
-            else if (ob == 2) block_gradient(2, l, groups, f, v, d, sum);
-            else block_gradient(1, l, groups, f, v, d, sum);
+            if (ob == 4) block_gradient(GB < 4 ? GB : 4, l, groups, f, v, d, sum, with);
+            else if (ob == 3) block_gradient(GB < 3 ? GB : 3, l, groups, f, v, d, sum, with);
+            else if (ob == 2) block_gradient(2, l, groups, f, v, d, sum, with);
+            else block_gradient(1, l, groups, f, v, d, sum, with);
             for (int i = 0; i < ob; i++)
-                for (int a = 0; a < kk; a++) {
-                    float total = 0;
-                    for (int t = 0; t < MAPS; t++) total += sum[(i * kk + a) * MAPS + t];
-                    dw[((size_t)(q + i) * (size_t)f->c + (size_t)c) * (size_t)kk + (size_t)a] += total;
-                }
+                for (int a = 0; a < kk; a++)
+                    dw[((size_t)(q + i) * (size_t)f->c + (size_t)c) * (size_t)kk + (size_t)a] += lanes_sum(sum + (i * kk + a) * MAPS);
+            for (int i = 0; with && i < ob; i++) db[q + i] += lanes_sum(bias + i * MAPS);
         }
 }
 
 #endif
-
-static void bias_gradient(const struct layer *l, int groups, const float *dy, float *db)
-{
-    const int pixels = l->out.h * l->out.w;
-#pragma omp parallel for schedule(static)
-    for (int o = 0; o < l->out.c; o++) {
-        float s[MAPS] = {0}, total = 0;
-        for (int g = 0; g < groups; g++) {
-            const float *d = dy + ((size_t)g * (size_t)l->out.c + (size_t)o) * (size_t)pixels * MAPS;
-            for (int i = 0; i < pixels; i++)
-                for (int t = 0; t < MAPS; t++) s[t] += d[i * MAPS + t];
-        }
-        for (int t = 0; t < MAPS; t++) total += s[t];
-        db[o] += total;
-    }
-}
 
 /* ---- backward --------------------------------------------------------------------------------- */
 
@@ -512,13 +533,15 @@ static void input_gradient(const struct layer *l, const struct pass *p, const fl
         }
 }
 
-static void weight_gradient(const struct layer *l, const struct pass *p, const float *dy, float *dw)
+/* dw, db += ; db may be NULL */
+static void weight_gradient(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *db)
 {
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
     if (((const struct own *)l->own)->winograd) {
         const struct winograd wg = minimal(l, NULL, NULL, 0);
         winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
+        if (db) bias_gradient(l, groups, dy, db);
         return;
     }
 #endif
@@ -528,24 +551,21 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
     if (turned_pays(l->out.c)) {
         const struct own *o = l->own;
         turned_gradient(&(struct turned){f.c, f.h, f.w, l->out.c, l->out.h, l->out.w, o->k, o->stride, x, dy, dw}, groups);
+        if (db) bias_gradient(l, groups, dy, db);
         return;
     }
 #endif
-    gradient(l, groups, &f, x, dy, dw);
+    gradient(l, groups, &f, x, dy, dw, db);
 }
 
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
-    const int groups = shape_groups(l->out, p->n);
-    if (dw) {
-        weight_gradient(l, p, dy, dw + l->param[0].at);
-        if (l->params > 1) bias_gradient(l, groups, dy, dw + l->param[1].at);
-    }
+    if (dw) weight_gradient(l, p, dy, dw + l->param[0].at, l->params > 1 ? dw + l->param[1].at : NULL);
     if (!dx[0]) return;
 #ifndef LAYER_SIMD_naive
     if (((const struct own *)l->own)->winograd) {
         const struct winograd wg = minimal_transpose(l, p->w + l->param[0].at);
-        winograd(&wg, groups, dy, p->scratch, dx[0]);
+        winograd(&wg, shape_groups(l->out, p->n), dy, p->scratch, dx[0]);
         return;
     }
 #endif

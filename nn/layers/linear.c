@@ -183,11 +183,20 @@ static void gradient(int groups, int in, int out, const float *x, const float *d
 
 static void bias_gradient(int groups, int out, const float *dy, float *db)
 {
-    for (int i = 0; i < out; i++) {
-        float s = 0;
-        for (int g = 0; g < groups; g++)
-            for (int j = 0; j < VECTORS; j++) s += dy[((size_t)g * (size_t)out + (size_t)i) * VECTORS + (size_t)j];
-        db[i] += s;
+    enum { AT_ONCE = 8 }; /* outputs whose sums do not wait for each other */
+    for (int i = 0; i < out; i += AT_ONCE) {
+        const int count = out - i < AT_ONCE ? out - i : AT_ONCE;
+        float s[AT_ONCE] = {0};
+        for (int g = 0; g < groups; g++) {
+            const float *d = dy + ((size_t)g * (size_t)out + (size_t)i) * VECTORS;
+            if (count == AT_ONCE)
+                for (int j = 0; j < VECTORS; j++)
+                    for (int q = 0; q < AT_ONCE; q++) s[q] += d[q * VECTORS + j];
+            else
+                for (int q = 0; q < count; q++)
+                    for (int j = 0; j < VECTORS; j++) s[q] += d[q * VECTORS + j];
+        }
+        for (int q = 0; q < count; q++) db[i + q] += s[q];
     }
 }
 
