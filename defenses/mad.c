@@ -83,19 +83,78 @@ static void one_hot(float *v, int classes, int k)
     for (int j = 0; j < classes; j++) v[j] = j == k ? 1 : 0;
 }
 
+/* Candidates are valued a lot at a time, side by side: each sum is mad_value's, number for number. */
+enum { LOT = 16 };
+
+struct search {
+    const struct mad_objective *o;
+    float *star; /* [K] the first of the best so far */
+    double best;
+    int n;
+    float v[CLASSES][LOT]; /* the candidates that wait: [k][i], i < n */
+};
+
+static void values(const struct mad_objective *o, const float (*v)[LOT], double h[LOT])
+{
+    double vv[LOT] = {0}, vy[LOT] = {0}, yy = 0;
+    for (int k = 0; k < o->classes; k++) {
+        const double b = (double)o->p[k] - (double)o->y[k];
+        for (int i = 0; i < LOT; i++) {
+            const double a = o->distance ? (double)v[k][i] - (double)o->y[k] : (double)o->p[k] - (double)v[k][i];
+            vv[i] += a * a;
+            vy[i] += a * b;
+        }
+        yy += b * b;
+    }
+    for (int i = 0; i < LOT; i++) h[i] = o->distance ? vv[i] : vv[i] > 0 && yy > 0 ? 2 - 2 * vy[i] / sqrt(vv[i] * yy) : 0;
+}
+
+/* Those that wait are valued. */
+static void search_end(struct search *s)
+{
+    const int classes = s->o->classes;
+    double h[LOT];
+    float v[CLASSES];
+    if (!s->o->gram) values(s->o, (const float(*)[LOT])s->v, h);
+    for (int i = 0; i < s->n; i++) {
+        if (s->o->gram) {
+            for (int k = 0; k < classes; k++) v[k] = s->v[k][i];
+            h[i] = mad_value(s->o, v);
+        }
+        if (!(h[i] > s->best)) continue;
+        s->best = h[i];
+        for (int k = 0; k < classes; k++) s->star[k] = s->v[k][i];
+    }
+    s->n = 0;
+}
+
+static void search_begin(struct search *s, const struct mad_objective *o, float *star)
+{
+    s->o = o;
+    s->star = star;
+    s->best = -1;
+    s->n = 0;
+    memset(s->v, 0, (size_t)o->classes * sizeof *s->v); /* a lot need not be full */
+}
+
 static void extreme(const struct mad_objective *o, float *star)
 {
-    double best = -1;
-    int at = 0;
+    struct search s;
+    one_hot(star, o->classes, 0); /* where no value is a number */
+    search_begin(&s, o, star);
     for (int k = 0; k < o->classes; k++) {
-        one_hot(star, o->classes, k);
-        const double h = mad_value(o, star);
-        if (h > best) {
-            best = h;
-            at = k;
-        }
+        for (int j = 0; j < o->classes; j++) s.v[j][s.n] = j == k ? 1 : 0;
+        if (++s.n == LOT) search_end(&s);
     }
-    one_hot(star, o->classes, at);
+    search_end(&s);
+}
+
+/* What a subset's weights sum to before they are divided by it: in the order of uniform(), so that the bits are the same. */
+static float sum_of(int size)
+{
+    float sum = TIE;
+    for (int i = 0; i < size; i++) sum += 1;
+    return sum;
 }
 
 /* v = uniform over the members, with TIE more on the top class */
@@ -109,19 +168,19 @@ static void uniform(const unsigned char *member, int classes, int top, float *v)
 /* Every subset that contains the top class. */
 static void argmax_all(const struct mad_objective *o, int top, float *star)
 {
-    double best = -1;
-    float v[EXHAUSTIVE];
-    for (unsigned bits = 0; bits < 1u << o->classes; bits++) {
-        unsigned char member[EXHAUSTIVE] = {0};
-        for (int k = 0; k < o->classes; k++) member[k] = bits >> (o->classes - 1 - k) & 1;
-        if (!member[top]) continue;
-        uniform(member, o->classes, top, v);
-        const double h = mad_value(o, v);
-        if (h > best) {
-            best = h;
-            memcpy(star, v, (size_t)o->classes * sizeof *v);
-        }
+    const int classes = o->classes;
+    struct search s;
+    float share[EXHAUSTIVE + 1][2]; /* of a member, of the top class, by the size of the subset */
+    for (int size = 1; size <= classes; size++)
+        for (int is_top = 0; is_top < 2; is_top++) share[size][is_top] = (1 + (is_top ? TIE : 0)) / sum_of(size);
+    search_begin(&s, o, star);
+    for (unsigned bits = 0; bits < 1u << classes; bits++) {
+        if (!(bits >> (classes - 1 - top) & 1)) continue;
+        const float *of = share[__builtin_popcount(bits)];
+        for (int k = 0; k < classes; k++) s.v[k][s.n] = bits >> (classes - 1 - k) & 1 ? of[k == top] : 0;
+        if (++s.n == LOT) search_end(&s);
     }
+    search_end(&s);
 }
 
 /* Grows the subset by the class that helps most, as long as one is left; the best subset on the way wins. */
@@ -280,10 +339,12 @@ static void answer_one(const struct state *s, const float *x, const float *y, co
 static int answer_closed(struct state *s, const float *x, const float *y, float *q, int n, int classes)
 {
     const size_t d = shape_size(s->surrogate->m->input);
-    softmax_rows(helper_forward(s->surrogate, x, n), n, classes, s->p);
+    const float *z = helper_forward(s->surrogate, x, n);
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        softmax_rows(z + i * classes, 1, classes, s->p + i * classes);
         answer_one(s, x + (size_t)i * d, y + i * classes, s->p + i * classes, NULL, q + i * classes, classes);
+    }
     return OK;
 }
 
