@@ -45,7 +45,7 @@ static int check_header(const struct gate *g)
 /* Inflates all of an element, to keep its first bytes and to see that it is whole. *total: how many came. */
 static int inflate_all(uint8_t head[BEGINNING], size_t *total, const struct gate *g, size_t at, size_t size)
 {
-    uint8_t piece[16384];
+    uint8_t piece[16384] = {0};
     z_stream z = {.next_in = (Bytef *)(uintptr_t)(g->bytes + at), .avail_in = (uInt)size};
     int how = inflateInit(&z);
     *total = 0;

@@ -47,7 +47,7 @@ static const char *stem_of(const struct dataset_info *info, int i)
 
 char *place_folder(const struct dataset_info *info, int i, int *own)
 {
-    int given = 0, stems = 0;
+    int given = 0, stems = 1; /* at least its name */
     for (char *g; (g = place_given(given)) != NULL; given++) mem_free(g);
     while (stem_of(info, stems)) stems++;
     if (own) *own = i < given * stems;
