@@ -288,7 +288,7 @@ static void ini_isolates_and_induces(void)
             CHECK_OK(defense_parse(&d, "ini:gamma=1:epsilon=10")); /* few parameters: their mean weighs more */
             CHECK_OK(d->link[0].ops->fit(s.victim, &env, &d->link[0].opt));
             defense_free(d);
-        } else CHECK_OK(supervised_train(s.victim, &s.train, &s.optim, NULL, 1, "plain"));
+        } else CHECK_OK(supervised_train(s.victim, &s.train, &s.optim, NULL, 1, "plain", NULL));
         CHECK(supervised_accuracy(s.victim, &s.train) > 0.95);
         outside[defended] = mean_confidence(s.victim, x, s.ood.n);
     }
