@@ -17,15 +17,16 @@ set xrange [0.45:6.55]
 set key tmargin center horizontal Left reverse samplen 1.6 width 1
 set bmargin at screen 0.1755
 set xtics scale 0 rotate by 35 right ("none" 1, "ini" 2, "mad" 3, "reverse-sigmoid" 4, "am" 5, "edm" 6)
-width = 2414; height = 473 # pixels
+width = 3014; height = 473 # pixels
 scale = 2 # of the PNG
+inch = width > 7*134 ? (width < 7*188 ? width/7. : 188.) : 134. # pixels: 7 inches, a page of two columns, at the most, and 7 to 5 points a letter
 do for [format in 'svg png pdf'] {
-if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }
-if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }
-if (format eq 'pdf') { set terminal pdfcairo size (width/110.)in,(height/110.)in noenhanced font 'Helvetica,8.5' linewidth 0.9 pointscale 0.6 }
+if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13'; small = ',10' }
+if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale; small = ',8' }
+if (format eq 'pdf') { set terminal pdfcairo size (width/inch)in,(height/inch)in noenhanced font sprintf('Helvetica,%.2f', 7*134/inch) fontscale 0.85 linewidth 0.8*134/inch pointscale 0.5*134/inch; small = sprintf(',%.2f', 5.6*134/inch) }
 set output 'clone_accuracy.'.format
 data = 'clone_accuracy.csv'
-wide = 0.04088888889 # of a bar
+wide = 0.032 # of a bar
 bar(a, flag) = column('attack_number') == a && column('flagged') == flag ? column('x') : NaN
 any(name) = column(name) > 0 ? column('x') : NaN
 acc(name) = 100*column(name)
@@ -48,6 +49,11 @@ plot \
   data using (bar(16, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#F0E442' lw 0.7 fs pattern 4 border lc rgb 'black' notitle, \
   data using (bar(17, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#0072B2' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
   data using (bar(18, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#E69F00' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
+  data using (bar(19, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#009E73' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
+  data using (bar(20, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#D55E00' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
+  data using (bar(21, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#56B4E9' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
+  data using (bar(22, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#CC79A7' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
+  data using (bar(23, 0)):(acc('clone_acc_last')):(wide) with boxes lc rgb '#666666' lw 0.7 fs pattern 5 border lc rgb 'black' notitle, \
   data using (any('attack_number')):(acc('clone_acc_last')-acc('ci95')):(0):(2*acc('ci95')) with vectors heads size graph 0.005,90 lc rgb 'black' lw 1.2 notitle, \
   data using (column('attack_number') == 0 ? column('x')-0.44 : NaN):(acc('victim_acc')):(0.88):(0) with vectors nohead lc rgb 'black' lw 2.5 notitle, \
   keyentry with boxes lc rgb '#0072B2' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff soft 1k policy=random', \
@@ -55,19 +61,24 @@ plot \
   keyentry with boxes lc rgb '#009E73' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff soft 5k policy=random', \
   keyentry with boxes lc rgb '#D55E00' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff hard 5k policy=random', \
   keyentry with boxes lc rgb '#56B4E9' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff soft 5k policy=adaptive', \
-  keyentry with boxes lc rgb '#CC79A7' lw 0.7 fs solid 1 border lc rgb 'black' title 'activethief', \
-  keyentry with boxes lc rgb '#666666' lw 0.7 fs solid 1 border lc rgb 'black' title 'jbda soft', \
-  keyentry with boxes lc rgb '#F0E442' lw 0.7 fs solid 1 border lc rgb 'black' title 'jbda hard', \
-  keyentry with boxes lc rgb '#0072B2' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda-tr', \
-  keyentry with boxes lc rgb '#E69F00' lw 0.7 fs pattern 4 border lc rgb 'black' title 'top1', \
-  keyentry with boxes lc rgb '#009E73' lw 0.7 fs pattern 4 border lc rgb 'black' title 'average', \
-  keyentry with boxes lc rgb '#D55E00' lw 0.7 fs pattern 4 border lc rgb 'black' title 'dedup-noise', \
-  keyentry with boxes lc rgb '#56B4E9' lw 0.7 fs pattern 4 border lc rgb 'black' title 'pbayes knowledge=none', \
-  keyentry with boxes lc rgb '#CC79A7' lw 0.7 fs pattern 4 border lc rgb 'black' title 'pbayes knowledge=parameters', \
-  keyentry with boxes lc rgb '#666666' lw 0.7 fs pattern 4 border lc rgb 'black' title 'dae', \
-  keyentry with boxes lc rgb '#F0E442' lw 0.7 fs pattern 4 border lc rgb 'black' title 'shadow', \
-  keyentry with boxes lc rgb '#0072B2' lw 0.7 fs pattern 5 border lc rgb 'black' title 'dfme', \
-  keyentry with boxes lc rgb '#E69F00' lw 0.7 fs pattern 5 border lc rgb 'black' title 'maze', \
+  keyentry with boxes lc rgb '#CC79A7' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff topk 5k policy=random', \
+  keyentry with boxes lc rgb '#666666' lw 0.7 fs solid 1 border lc rgb 'black' title 'knockoff round 5k policy=random', \
+  keyentry with boxes lc rgb '#F0E442' lw 0.7 fs solid 1 border lc rgb 'black' title 'activethief', \
+  keyentry with boxes lc rgb '#0072B2' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda soft direction=label', \
+  keyentry with boxes lc rgb '#E69F00' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda hard direction=label', \
+  keyentry with boxes lc rgb '#009E73' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda soft direction=self', \
+  keyentry with boxes lc rgb '#D55E00' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda soft direction=top', \
+  keyentry with boxes lc rgb '#56B4E9' lw 0.7 fs pattern 4 border lc rgb 'black' title 'jbda-tr', \
+  keyentry with boxes lc rgb '#CC79A7' lw 0.7 fs pattern 4 border lc rgb 'black' title 'semi', \
+  keyentry with boxes lc rgb '#666666' lw 0.7 fs pattern 4 border lc rgb 'black' title 'top1', \
+  keyentry with boxes lc rgb '#F0E442' lw 0.7 fs pattern 4 border lc rgb 'black' title 'average', \
+  keyentry with boxes lc rgb '#0072B2' lw 0.7 fs pattern 5 border lc rgb 'black' title 'dedup-noise', \
+  keyentry with boxes lc rgb '#E69F00' lw 0.7 fs pattern 5 border lc rgb 'black' title 'pbayes knowledge=none', \
+  keyentry with boxes lc rgb '#009E73' lw 0.7 fs pattern 5 border lc rgb 'black' title 'pbayes knowledge=parameters', \
+  keyentry with boxes lc rgb '#D55E00' lw 0.7 fs pattern 5 border lc rgb 'black' title 'dae', \
+  keyentry with boxes lc rgb '#56B4E9' lw 0.7 fs pattern 5 border lc rgb 'black' title 'shadow', \
+  keyentry with boxes lc rgb '#CC79A7' lw 0.7 fs pattern 5 border lc rgb 'black' title 'dfme', \
+  keyentry with boxes lc rgb '#666666' lw 0.7 fs pattern 5 border lc rgb 'black' title 'maze', \
   keyentry with lines lc rgb 'black' lw 2.5 title 'victim'
 unset output
 }
