@@ -21,7 +21,7 @@ static char *without_word(const char *label, int at, const char **option, int *l
     const char *word = label;
     for (; at > 0 && *word; at--) word += strcspn(word, " "), word += strspn(word, " ");
     const size_t n = strcspn(word, " "), name = strcspn(word, "= ");
-    if (!n || name == n || name == 0) return NULL;
+    if (!n || name == n || name == 0 || strncmp(word, "seed=", 5) == 0) return NULL; /* another seed is no other setting */
     char *number = mem_print("%.*s", (int)(n - name - 1), word + name + 1);
     const int bad = spec_number(value, number);
     mem_free(number);

@@ -1,0 +1,37 @@
+# ood_pool-1-mnist-lenet5: mnist / lenet5
+# `heist report` writes this file anew: change a copy, then run gnuplot on it in this folder.
+set encoding utf8
+set datafile separator comma
+set datafile columnheaders
+set border 3 lc rgb '#444444'
+set tics nomirror
+set grid ytics lt 1 lw 0.5 lc rgb '#dddddd'
+set pointintervalbox 0
+set bars 0.6
+set xrange [0.5:2.5]
+set yrange [22.5:0.5]
+unset grid
+unset key
+set cblabel 'clone accuracy, %'
+set cbrange [0:100]
+set palette defined (0 '#f7fbff', 50 '#6baed6', 100 '#08306b')
+set tics scale 0
+set ytics ("none" 1, "ini ood=noise" 2, "ini ood=strokes" 3, "ini ood=leaves seed=0 (*)" 4, "ini ood=strokes+leaves+noise (*)" 5, "ini ood=omniglot" 6, "ini ood=fashion-mnist (*)" 7, "am ood=noise" 8, "am ood=strokes" 9, "am ood=leaves seed=0 (*)" 10, "am ood=strokes+leaves+noise (*)" 11, "am ood=omniglot" 12, "am ood=fashion-mnist (*)" 13, "ini ood=leaves seed=7 (*)" 14, "edm ood=noise" 15, "edm ood=strokes" 16, "edm ood=leaves seed=0 (*)" 17, "edm ood=strokes+leaves+noise (*)" 18, "edm ood=omniglot" 19, "edm ood=fashion-mnist (*)" 20, "am ood=leaves seed=7 (*)" 21, "edm ood=leaves seed=7 (*)" 22)
+set xtics rotate by 35 right ("knockoff pool=fashion-mnist" 1, "knockoff pool=leaves" 2)
+set lmargin at screen 0.4472
+set rmargin at screen 0.7711
+set bmargin at screen 0.1416
+set colorbox user origin screen 0.8063, screen 0.1416 size screen 0.0387, screen 0.8148
+width = 568; height = 918 # pixels
+scale = 2 # of the PNG
+inch = width > 7*134 ? (width < 7*188 ? width/7. : 188.) : 134. # pixels: 7 inches, a page of two columns, at the most, and 7 to 5 points a letter
+do for [format in 'svg png pdf'] {
+if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13'; small = ',10' }
+if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale; small = ',8' }
+if (format eq 'pdf') { set terminal pdfcairo size (width/inch)in,(height/inch)in noenhanced font sprintf('Helvetica,%.2f', 7*134/inch) fontscale 0.85 linewidth 0.8*134/inch pointscale 0.5*134/inch; small = sprintf(',%.2f', 5.6*134/inch) }
+set output 'ood_pool-1-mnist-lenet5.'.format
+data = 'ood_pool-1-mnist-lenet5.csv'
+plot data using 1:2:(0.5):(0.5):(100*column('clone_acc_last')) with boxxyerror lc palette fs solid 1 noborder, \
+  data using 1:2:(sprintf('%.1f%s', 100*column('clone_acc_last'), column('flagged') == 1 ? ' (*)' : '')):(column('clone_acc_last') > 0.6 ? 0xffffff : 0) with labels tc rgb variable
+unset output
+}
