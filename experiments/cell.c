@@ -487,8 +487,8 @@ int cell_work(const struct cell *c, struct store *store, double *victim, double 
     if (code) return code;
     const struct defense_link *fit = defense_fitter(chain);
     const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
-    double epochs = spec_real(&c->victim, "epochs");
-    if (own) spec_number(&epochs, own); /* "victim" is no number: epochs stay */
+    double epochs = spec_real(&c->victim, "epochs"), n;
+    if (own && spec_number(&n, own) == OK) epochs = n; /* "victim" is no number: epochs stay */
     *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
     const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
     const struct attack_ops *ops = NULL;
