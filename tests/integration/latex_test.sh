@@ -3,7 +3,8 @@
 . tests/check.sh
 compile() { (cd "$1" && pdflatex -interaction=nonstopmode -halt-on-error "$2" >"$2.out" 2>&1); }
 
-for reference in results/reference/*/; do
+for reference in results/reference/*/results.csv; do
+    reference=$(dirname "$reference")
     name=$(basename "$reference")
     cp -r "$reference" "$dir/$name"
     "$HEIST" report "$dir/$name" >"$dir/log" 2>&1
