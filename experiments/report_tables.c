@@ -5,6 +5,14 @@
 #include "base/mem.h"
 #include "experiments/report.h"
 
+/* A new row, of this defense. */
+static void put_defense(struct grid *g, const struct report *r, int defense, int flagged)
+{
+    grid_row(g);
+    grid_put(g, 0, r->defense[defense]);
+    grid_mark(g, 0, (struct grid_mark){.bound = flagged});
+}
+
 /* ---- what a defense costs --------------------------------------------------------------- */
 
 struct grid *report_costs(const struct report *r, int victim)
@@ -19,9 +27,7 @@ struct grid *report_costs(const struct report *r, int victim)
     for (int i = 0; i < r->sides; i++) {
         const struct report_side *s = &r->side[i];
         if (s->victim != victim) continue;
-        grid_row(g);
-        grid_put(g, 0, r->defense[s->defense]);
-        grid_mark(g, 0, (struct grid_mark){.bound = s->flagged});
+        put_defense(g, r, s->defense, s->flagged);
         for (int j = 1; j < g->columns; j++) grid_put(g, j, stat_text(buf, s->value[metric[j - 1]], metric[j - 1]));
     }
     return g;
@@ -110,9 +116,7 @@ struct grid *report_matrix(const struct report *r, int victim)
     for (int i = 0; i < r->sides; i++) {
         const struct report_side *s = &r->side[i];
         if (s->victim != victim) continue;
-        grid_row(g);
-        grid_put(g, 0, r->defense[s->defense]);
-        grid_mark(g, 0, (struct grid_mark){.bound = s->flagged});
+        put_defense(g, r, s->defense, s->flagged);
         grid_put(g, 1, stat_text(buf, s->value[METRIC_DEFENDED], METRIC_DEFENDED));
         if (several) put_worst(g, 2, r, s);
         put_attacks(g, first, r, s, low);
@@ -134,9 +138,7 @@ struct grid *report_above(const struct report *r, int victim)
         const struct report_cell *c = &r->cell[i], *none = report_undefended(r, c->victim, c->attack);
         const struct stat_mean a = c->value[METRIC_LAST], b = none ? none->value[METRIC_LAST] : a;
         if (c->victim != victim || !a.n || !b.n || a.mean <= b.mean + MARGIN) continue;
-        grid_row(g);
-        grid_put(g, 0, r->defense[c->defense]);
-        grid_mark(g, 0, (struct grid_mark){.bound = c->flagged});
+        put_defense(g, r, c->defense, c->flagged);
         grid_put(g, 1, r->attack[c->attack]);
         grid_put(g, 2, stat_text(buf, a, METRIC_LAST));
         grid_put(g, 3, stat_text(buf, b, METRIC_LAST));
@@ -157,9 +159,7 @@ struct grid *report_clones(const struct report *r, int victim)
     for (int i = 0; i < r->cells; i++) {
         const struct report_cell *c = &r->cell[i];
         if (c->victim != victim) continue;
-        grid_row(g);
-        grid_put(g, 0, r->defense[c->defense]);
-        grid_mark(g, 0, (struct grid_mark){.bound = c->flagged});
+        put_defense(g, r, c->defense, c->flagged);
         grid_put(g, 1, r->attack[c->attack]);
         grid_mark(g, 1, (struct grid_mark){.leaks = c->leaks, .doubt = c->doubt});
         snprintf(buf, sizeof buf, c->failed ? "%d of %d" : "%d", c->ok, c->rows);
@@ -178,9 +178,7 @@ struct grid *report_failures(const struct report *r, int victim)
     for (int i = 0; i < r->rows; i++) {
         const struct report_row *row = &r->row[i];
         if (row->victim != victim || row->ok) continue;
-        grid_row(g);
-        grid_put(g, 0, r->defense[row->defense]);
-        grid_mark(g, 0, (struct grid_mark){.bound = row->flagged});
+        put_defense(g, r, row->defense, row->flagged);
         grid_put(g, 1, r->attack[row->attack]);
         grid_put(g, 2, row->seed_text);
         grid_put(g, 3, row->status);
