@@ -1,5 +1,6 @@
 #include "data/npy.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -129,6 +130,7 @@ int npy_read(struct npy *out, const uint8_t *bytes, size_t size, const char *nam
     struct reader r = {text + begin, text + begin + length, text, name};
     int code = read_dictionary(&a, &r);
     if (code) return code;
+    assert(a.width > 0); /* read_dictionary refuses a header without a type */
     const size_t left = size - begin - length;
     if (left % (size_t)a.width || left / (size_t)a.width != a.count)
         return err_set(ERR_FORMAT, "%s: offset %zu: %zu bytes of data, expected %zu, %zu numbers of %d", name, begin + length, left, a.count * (size_t)a.width, a.count, a.width);
