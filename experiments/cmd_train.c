@@ -1,4 +1,5 @@
 /* heist train, heist steal, heist eval: one victim, one attack, one accuracy, with a sweep's options, on checkpoints. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 
 static int write_victim(const char *path, const struct victim *v, const struct spec *opt, const struct defense *chain, const char *ood, const char *seed)
 {
+    assert(v);
     char *training = spec_text(opt), *defense = defense_text(chain);
     const char *key[] = {"dataset", "training", "defense", "ood", "seed"};
     const char *value[] = {spec_string(opt, "dataset"), training, defense, ood ? ood : "", seed};
