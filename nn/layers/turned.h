@@ -94,10 +94,9 @@ static void turned_rows(int rows, const int *offset, int channels, const float *
 /* dw += of rows [r0, r1) and output channels [o, o + channels) */
 static void turned_task(const struct turned *j, int groups, int o, int channels, int r0, int r1)
 {
-    float sum[TROWS * TN] __attribute__((aligned(64))), d[TP * MAPS * TN] __attribute__((aligned(64)));
+    float sum[TROWS * TN] __attribute__((aligned(64))) = {0}, d[TP * MAPS * TN] __attribute__((aligned(64)));
     const size_t plane = (size_t)(j->oh * j->ow) * MAPS, rows = (size_t)(j->ic * j->k * j->k);
     int offset[TROWS];
-    for (int i = 0; i < (r1 - r0) * TN; i++) sum[i] = 0;
     for (int r = r0; r < r1; r++) {
         const int tap = r % (j->k * j->k);
         offset[r - r0] = ((r / (j->k * j->k) * j->h + tap / j->k) * j->w + tap % j->k) * MAPS;
