@@ -52,9 +52,12 @@ enum { TAPE_FORWARD = 0, TAPE_BACKWARD = 1 }; /* TAPE_BACKWARD: backward and tan
 struct tape *tape_new(const struct model *m, int batch, int flags);
 void tape_free(struct tape *t);
 
-/* The same, with the working memory of another tape (what a pass uses and does not leave behind: about half of it) where
+/* The same, with the working memory of another tape (what a pass uses and does not leave behind) where
  * that is large enough. The two never run at the same time, and the lender is freed last. */
 struct tape *tape_beside(const struct model *m, int batch, int flags, const struct tape *lender);
+
+/* From now on it serves another model of the same architecture, built alike. */
+void tape_turn_to(struct tape *t, const struct model *m);
 
 /* Numbers an image that the last layer with parameters reads: its features. */
 int model_features(const struct model *m);

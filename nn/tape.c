@@ -4,7 +4,10 @@
  * through all of its layers while they are in its cache, and threads meet at the end. A layer that needs the whole batch
  * (batch statistics; the gradient of parameters, a sum over images) and a batch of fewer pieces than threads go layer by
  * layer, and the layer shares out its work. Either way the numbers are the same: no layer's result depends on how a batch
- * is cut. */
+ * is cut.
+ *
+ * What a pass does not leave behind (gradients, tangents, outputs that nobody looks at again) lives from the block of layers that
+ * writes it to the block of its last reader, forward and backward alike; what is not alive at the same time shares memory. */
 #include <assert.h>
 #include <omp.h>
 #include <string.h>
@@ -12,6 +15,8 @@
 #include "base/mem.h"
 #include "nn/loss.h"
 #include "nn/model.h"
+
+enum { BLOCK = 1 << 19 }; /* floats of a piece in one block of layers: about what a core's cache holds */
 
 struct tape {
     const struct model *m;
@@ -25,7 +30,11 @@ struct tape {
     int *trained;    /* [layers] 1: parameters in this layer or in one that it reads */
     int *kept;       /* [layers] 1: y is there after the forward pass; else it stands where d will */
     int *unit;       /* [layers] images that it takes at once: the wider of its lanes */
-    size_t piece_scratch, piece_sum; /* floats of one piece, whatever the layer */
+    int *block;      /* [layers] which block of layers it belongs to: no stretch goes beyond */
+    int *until;      /* [layers] the block of the last layer that reads its output */
+    size_t *at;      /* [layers] where in `work` d begins, behind scratch and sum */
+    int threads;                     /* that pieces are shared out to: each has scratch of its own */
+    size_t piece_scratch, image_sum; /* floats of a piece and of an image, whatever the layer */
     float *scratch, *sum;            /* sum: a gradient on its way to an output that several layers read; in `work` */
     float *work;                     /* what a pass uses and does not leave behind */
     size_t work_size;
@@ -58,15 +67,39 @@ static void plan(struct tape *t)
     }
     for (int i = m->layers - 1; i >= 0; i--) { /* whoever looks at an output keeps it; a shared one for all who share */
         const struct layer *l = &m->layer[i];
-        if (i == m->layers - 1 || !(l->ops->forgets & FORGETS_Y)) t->kept[i] = 1;
+        const int forgets = t->flags & TAPE_BACKWARD ? l->ops->forgets : FORGETS_X | FORGETS_Y;
+        if (i == m->layers - 1 || !(forgets & FORGETS_Y)) t->kept[i] = 1;
         for (int j = 0; j < l->inputs; j++)
-            if (l->from[j] >= 0 && (!(l->ops->forgets & FORGETS_X) || (t->shares[i] && t->kept[i]))) t->kept[l->from[j]] = 1;
+            if (l->from[j] >= 0 && (!(forgets & FORGETS_X) || (t->shares[i] && t->kept[i]))) t->kept[l->from[j]] = 1;
     }
+}
+
+/* Cuts the layers into blocks. Where maps are large each layer is one: depth first they would not stay in the cache either. */
+static void cut(struct tape *t)
+{
+    const struct model *m = t->m;
+    size_t floats = 0;
+    for (int i = 0; i < m->layers; i++) {
+        const struct layer *l = &m->layer[i];
+        const size_t more = t->shares[i] ? 0 : shape_size(l->out) * (size_t)t->unit[i];
+        const int next = i > 0 && more && floats + more > BLOCK;
+        t->block[i] = t->until[i] = i > 0 ? t->block[i - 1] + next : 0;
+        floats = (next ? 0 : floats) + more;
+        for (int j = 0; j < l->inputs; j++)
+            if (l->from[j] >= 0) t->until[l->from[j]] = t->block[i];
+    }
+    for (int i = m->layers - 1; i >= 0; i--) /* a shared output is there until the last of those who share it has been read */
+        if (t->shares[i]) t->until[m->layer[i].from[0]] = t->until[i];
 }
 
 static size_t larger(size_t a, size_t b)
 {
     return a > b ? a : b;
+}
+
+static int smaller(int a, int b)
+{
+    return a < b ? a : b;
 }
 
 static size_t scratch_of(const struct layer *l, int n)
@@ -85,44 +118,60 @@ static size_t rounded(size_t floats) /* to cache lines */
     return (floats + MAPS - 1) / MAPS * MAPS;
 }
 
-/* Lays out `work`: scratch, sum and the d of every layer. Returns its floats; sets the pointers where there is memory. */
-static size_t lay_out(struct tape *t, size_t scratch, size_t sum)
+static size_t floats_of(const struct tape *t, int i) /* of layer i's d */
 {
-    const struct model *m = t->m;
-    size_t at = rounded(scratch) + rounded(sum);
-    if (t->work) t->scratch = t->work, t->sum = t->work + rounded(scratch);
-    for (int i = 0; i < m->layers && t->flags & TAPE_BACKWARD; i++) {
-        if (t->work) t->d[i] = t->shares[i] ? t->d[m->layer[i].from[0]] : t->work + at;
-        if (t->work && !t->y[i]) t->y[i] = t->d[i];
-        if (!t->shares[i]) at += rounded(shape_floats(m->layer[i].out, t->batch));
+    return rounded(shape_floats(t->m->layer[i].out, t->batch));
+}
+
+/* Where layer i's d can begin, given those before it: beside all that are alive with it. */
+static size_t lowest(const struct tape *t, int i)
+{
+    size_t at = 0;
+    for (int j = 0; j < i; j++) {
+        if (t->shares[j] || t->until[j] < t->block[i] || at >= t->at[j] + floats_of(t, j) || t->at[j] >= at + floats_of(t, i)) continue;
+        at = t->at[j] + floats_of(t, j);
+        j = -1; /* further up it may meet one that it has passed */
     }
     return at;
+}
+
+/* Places the d of every layer. Returns the floats of them all. */
+static size_t lay_out(struct tape *t)
+{
+    size_t end = 0;
+    for (int i = 0; i < t->m->layers; i++) {
+        t->at[i] = t->shares[i] ? t->at[t->m->layer[i].from[0]] : lowest(t, i);
+        end = larger(end, t->at[i] + floats_of(t, i));
+    }
+    return end;
 }
 
 static void allocate(struct tape *t, const struct tape *lender)
 {
     const struct model *m = t->m;
-    size_t whole = 0, sum = 0, most = 0;
+    size_t whole = 0, images = 0;
+    int most = 0;
     for (int i = 0; i < m->layers; i++) {
         const struct layer *l = &m->layer[i];
-        const size_t size = shape_floats(l->out, t->batch);
-        most = larger(most, (size_t)pieces(t->unit[i], t->batch));
+        if (pieces(t->unit[i], t->batch) > most) most = pieces(t->unit[i], t->batch);
         whole = larger(whole, scratch_of(l, t->batch));
         if (!l->together) t->piece_scratch = larger(t->piece_scratch, scratch_of(l, t->unit[i]));
-        if (t->readers[i] > 1) {
-            sum = larger(sum, size);
-            t->piece_sum = larger(t->piece_sum, shape_floats(l->out, VECTORS));
-        }
+        images = larger(images, (size_t)(pieces(t->unit[i], t->batch) * t->unit[i]));
+        if (t->readers[i] > 1 && t->flags & TAPE_BACKWARD) t->image_sum = larger(t->image_sum, shape_size(l->out));
         if (l->ops->saved && (l->ops->whole || t->flags & TAPE_BACKWARD)) t->saved[i] = mem_new(l->ops->saved(l, t->batch), sizeof **t->saved);
         if (t->shares[i]) t->y[i] = t->y[l->from[0]];
-        else if (t->kept[i] || !(t->flags & TAPE_BACKWARD)) t->y[i] = mem_new(size, sizeof **t->y);
+        else if (t->kept[i]) t->y[i] = mem_new(shape_floats(l->out, t->batch), sizeof **t->y);
     }
-    whole = larger(whole, most * t->piece_scratch);
-    sum = t->flags & TAPE_BACKWARD ? larger(sum, most * t->piece_sum) : 0;
-    t->work_size = lay_out(t, whole, sum);
+    t->threads = smaller(omp_get_max_threads(), most);
+    const size_t scratch = rounded(larger(whole, (size_t)t->threads * t->piece_scratch)), sum = rounded(images * t->image_sum);
+    t->work_size = scratch + sum + lay_out(t);
     t->borrowed = lender && lender->work_size >= t->work_size;
     t->work = t->borrowed ? lender->work : mem_new(t->work_size, sizeof *t->work);
-    lay_out(t, whole, sum);
+    t->scratch = t->work, t->sum = t->work + scratch;
+    for (int i = 0; i < m->layers; i++) {
+        t->d[i] = t->work + scratch + sum + t->at[i];
+        if (!t->y[i]) t->y[i] = t->d[i];
+    }
 }
 
 struct tape *tape_new(const struct model *m, int batch, int flags)
@@ -145,7 +194,11 @@ struct tape *tape_beside(const struct model *m, int batch, int flags, const stru
     t->trained = mem_new((size_t)m->layers, sizeof *t->trained);
     t->kept = mem_new((size_t)m->layers, sizeof *t->kept);
     t->unit = mem_new((size_t)m->layers, sizeof *t->unit);
+    t->block = mem_new((size_t)m->layers, sizeof *t->block);
+    t->until = mem_new((size_t)m->layers, sizeof *t->until);
+    t->at = mem_new((size_t)m->layers, sizeof *t->at);
     plan(t);
+    cut(t);
     allocate(t, lender);
     return t;
 }
@@ -166,7 +219,16 @@ void tape_free(struct tape *t)
     mem_free(t->trained);
     mem_free(t->kept);
     mem_free(t->unit);
+    mem_free(t->block);
+    mem_free(t->until);
+    mem_free(t->at);
     mem_free(t);
+}
+
+void tape_turn_to(struct tape *t, const struct model *m)
+{
+    assert(m->layers == t->m->layers && m->params == t->m->params && strcmp(m->arch, t->m->arch) == 0);
+    t->m = m;
 }
 
 void tape_train(struct tape *t, float *stat)
@@ -209,7 +271,8 @@ static int is_whole(const struct tape *t, int i)
 static int stretch_end(const struct tape *t, int i, int step)
 {
     int end = i + step;
-    while (!is_whole(t, i) && end >= 0 && end < t->m->layers && t->unit[end] == t->unit[i] && !is_whole(t, end)) end += step;
+    if (is_whole(t, i)) return end;
+    while (end >= 0 && end < t->m->layers && t->block[end] == t->block[i] && t->unit[end] == t->unit[i] && !is_whole(t, end)) end += step;
     return end;
 }
 
@@ -220,11 +283,17 @@ static int is_deep(const struct tape *t, int i)
     return !is_whole(t, i) && pieces(threads, count) * threads * 4 <= count * 5;
 }
 
+static int threads_of(const struct tape *t) /* for pieces: no more than there is scratch for */
+{
+    return smaller(omp_get_max_threads(), t->threads);
+}
+
+/* In the thread that will take it. */
 static struct piece piece_of(const struct tape *t, int unit, int k)
 {
     const int first = k * unit;
-    return (struct piece){first, t->n - first < unit ? t->n - first : unit, t->scratch + (size_t)k * t->piece_scratch,
-                          t->sum ? t->sum + (size_t)k * t->piece_sum : NULL, 1};
+    return (struct piece){first, t->n - first < unit ? t->n - first : unit, t->scratch + (size_t)omp_get_thread_num() * t->piece_scratch,
+                          t->sum + (size_t)first * t->image_sum, 1};
 }
 
 static struct piece whole_batch(const struct tape *t)
@@ -282,7 +351,7 @@ const float *model_forward(const struct model *m, struct tape *t, const float *x
             continue;
         }
         const int unit = t->unit[i], count = pieces(unit, n);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(t))
         for (int k = 0; k < count; k++) forward_layers(t, i, end, piece_of(t, unit, k));
     }
     return t->y[m->layers - 1];
@@ -338,7 +407,7 @@ static void backward_deep(const struct tape *t, const struct wanted *w, int from
     const int unit = t->unit[from], count = pieces(unit, t->n), layers = t->m->layers;
     const struct piece whole = whole_batch(t);
     float *nowhere[LAYER_INPUTS] = {NULL};
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(t))
     for (int k = 0; k < count; k++) {
         int mine[layers];
         memcpy(mine, seen, sizeof mine);
@@ -392,7 +461,7 @@ void model_tangent(const struct model *m, struct tape *t, const float *vparams, 
             continue;
         }
         const int unit = t->unit[i], count = pieces(unit, t->n);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(threads_of(t))
         for (int k = 0; k < count; k++) tangent_layers(t, vparams, vx, i, end, piece_of(t, unit, k));
     }
     memcpy(vlogits, t->d[m->layers - 1], (size_t)t->n * (size_t)m->classes * sizeof *vlogits);

@@ -31,6 +31,9 @@ static const struct {
     {"flatten\nlinear a out=60\nunflatten c=3 h=4 w=5\nbatchnorm b\nupsample\nconv c out=2 k=3 pad=1\ntanh\ndropout\nflatten\ndropout\nlinear d out=K\ntanh\n",
      {1, 4, 5, 0}},
     {"conv a out=3 k=7 stride=2 pad=3\nrelu\nflatten\nlinear b out=130\nrelu\nlinear c out=K\n", {1, 8, 8, 0}},
+    /* maps so large that each layer is a block of its own (nn/tape.c): gradients take each other's places */
+    {"conv a out=20 k=3 pad=1\nbatchnorm b\nrelu x\nconv c out=20 k=1\nbatchnorm d\nadd e < d x\nrelu y\nconv f out=20 k=1 bias=0\nadd g < f y\n"
+     "avgpool k=8\nflatten\nlinear h out=K\n", {1, 32, 32, 0}},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
