@@ -116,8 +116,7 @@ static int one_step(void *ctx, const int *index, int n, float *g, double *loss)
     for (int i = 0; i < n; i++) t->y[i] = t->env->train->labels[index[i]];
     outliers_batch(t->outliers, n, t->x_ood);
     if (t->student_steps) teach_students(t, n);
-    ini_step_losses(t->step, t->x_id, t->y, t->x_ood, n, part);
-    ini_step_merge(t->step, &t->order, g);
+    ini_step_gradient(t->step, t->x_id, t->y, t->x_ood, n, &t->order, part, g);
     *loss = part[INI_BENIGN];
     for (int i = 1; i < INI_TERMS; i++)
         if (!(part[i] - part[i] == 0)) *loss = part[i]; /* a term that is not finite ends the training */

@@ -14,13 +14,25 @@ struct ini_step {
     int students;
     struct ini_options o;
     int classes, n;
-    struct tape *victim_id, *victim_ood, *probe[INI_STUDENTS]; /* probe: a student sees the ID batch first, then the OOD batch */
+    struct tape *pass, *probe;   /* the victim's; the students', in turn. They see the ID batch first, then the OOD batch */
     float *dz[INI_TERMS];        /* [n][K] weight * d loss / d victim logits of each term */
     float *one;                  /* [n][K] a student's share of it */
     float *p, *r, *ju;           /* [n][K] student posteriors; cotangent of the student; J u */
-    float *g1, *g2;              /* [student params] gradients of the student; g1 also holds directions */
     float *grad[INI_TERMS];      /* [victim params] gradients of the terms, for PCGrad */
+    float *g1, *g2;              /* [student params] gradients of the student; g1 also holds directions */
 };
+
+/* A student's gradients are done with before the victim's of the same batch are taken: they share memory with those two of the
+ * victim's that are taken last. */
+static void new_gradients(struct ini_step *s)
+{
+    const size_t victim = s->victim->params, student = s->student[0]->params;
+    for (int t = 0; t < INI_TERMS; t++)
+        if (t == INI_OOD || t == INI_GRAD_OOD || (s->o.pcgrad && s->o.weight[t] != 0))
+            s->grad[t] = mem_new(victim > student ? victim : student, sizeof **s->grad);
+    s->g1 = s->grad[INI_GRAD_OOD];
+    s->g2 = s->grad[INI_OOD];
+}
 
 struct ini_step *ini_step_new(struct model *victim, const struct model *const *student, int students, const struct ini_options *o, int batch)
 {
@@ -28,34 +40,24 @@ struct ini_step *ini_step_new(struct model *victim, const struct model *const *s
     struct ini_step *s = mem_new(1, sizeof *s);
     const size_t rows = (size_t)batch * (size_t)victim->classes;
     *s = (struct ini_step){.victim = victim, .students = students, .o = *o, .classes = victim->classes};
-    s->victim_id = tape_new(victim, batch, TAPE_BACKWARD);
-    s->victim_ood = tape_beside(victim, batch, TAPE_BACKWARD, s->victim_id);
-    for (int k = 0; k < students; k++) {
-        assert(student[k]->params == student[0]->params);
-        s->student[k] = student[k];
-        s->probe[k] = tape_beside(student[k], batch, TAPE_BACKWARD, s->victim_id);
-    }
-    tape_train(s->victim_id, victim->stat);
-    tape_train(s->victim_ood, victim->stat);
-    for (int t = 0; t < INI_TERMS; t++) {
-        s->dz[t] = mem_new(rows, sizeof **s->dz);
-        if (o->pcgrad) s->grad[t] = mem_new(victim->params, sizeof **s->grad);
-    }
+    memcpy(s->student, student, (size_t)students * sizeof *student);
+    s->pass = tape_new(victim, batch, TAPE_BACKWARD);
+    s->probe = tape_beside(student[0], batch, TAPE_BACKWARD, s->pass);
+    tape_train(s->pass, victim->stat);
+    for (int t = 0; t < INI_TERMS; t++) s->dz[t] = mem_new(rows, sizeof **s->dz);
     s->one = mem_new(rows, sizeof *s->one);
     s->p = mem_new(rows, sizeof *s->p);
     s->r = mem_new(rows, sizeof *s->r);
     s->ju = mem_new(rows, sizeof *s->ju);
-    s->g1 = mem_new(student[0]->params, sizeof *s->g1);
-    s->g2 = mem_new(student[0]->params, sizeof *s->g2);
+    new_gradients(s);
     return s;
 }
 
 void ini_step_free(struct ini_step *s)
 {
     if (!s) return;
-    for (int k = 0; k < s->students; k++) tape_free(s->probe[k]);
-    tape_free(s->victim_ood);
-    tape_free(s->victim_id);
+    tape_free(s->probe);
+    tape_free(s->pass);
     for (int t = 0; t < INI_TERMS; t++) {
         mem_free(s->dz[t]);
         mem_free(s->grad[t]);
@@ -64,8 +66,6 @@ void ini_step_free(struct ini_step *s)
     mem_free(s->p);
     mem_free(s->r);
     mem_free(s->ju);
-    mem_free(s->g1);
-    mem_free(s->g2);
     mem_free(s);
 }
 
@@ -97,6 +97,13 @@ static void to_victim(const struct ini_step *s, double scale, float *dz)
     }
 }
 
+/* The logits of student k. */
+static const float *ask(struct ini_step *s, int k, const float *x)
+{
+    tape_turn_to(s->probe, s->student[k]);
+    return model_forward(s->student[k], s->probe, x, s->n);
+}
+
 /* L_gid = cos(g1, g2), and its cotangent through u = g2 / (|g1||g2|) - cos g1 / |g1|^2. */
 static double grad_id(struct ini_step *s, int k, const float *sz, const float *vz, const int *y)
 {
@@ -104,9 +111,9 @@ static double grad_id(struct ini_step *s, int k, const float *sz, const float *v
     memset(s->g1, 0, params * sizeof *s->g1);
     memset(s->g2, 0, params * sizeof *s->g2);
     loss_ce(sz, y, s->n, s->classes, 1, s->r);
-    model_backward(s->student[k], s->probe[k], s->r, s->g2, NULL);
+    model_backward(s->student[k], s->probe, s->r, s->g2, NULL);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student[k], s->probe[k], s->r, s->g1, NULL);
+    model_backward(s->student[k], s->probe, s->r, s->g1, NULL);
     double dot[2][2];
     vector_gram(params, 2, (const float *const[]){s->g1, s->g2}, dot[0]);
     const double n1 = sqrt(dot[0][0]), n2 = sqrt(dot[1][1]);
@@ -115,7 +122,7 @@ static double grad_id(struct ini_step *s, int k, const float *sz, const float *v
     const float a = (float)(1 / norms), b = (float)(n1 > 0 ? -cosine / (n1 * n1) : 0);
 #pragma omp parallel for simd schedule(static)
     for (size_t i = 0; i < params; i++) s->g1[i] = a * s->g2[i] + b * s->g1[i];
-    model_tangent(s->student[k], s->probe[k], s->g1, NULL, s->ju);
+    model_tangent(s->student[k], s->probe, s->g1, NULL, s->ju);
     to_victim(s, s->o.weight[INI_GRAD_ID] / s->students, s->one);
     return cosine;
 }
@@ -127,9 +134,9 @@ static double grad_ood(struct ini_step *s, int k, const float *sz, const float *
     float *g3 = s->g1;
     memset(g3, 0, params * sizeof *g3);
     divergence_gradient(s, sz, vz);
-    model_backward(s->student[k], s->probe[k], s->r, g3, NULL);
+    model_backward(s->student[k], s->probe, s->r, g3, NULL);
     const double sum = vector_signs(params, (float)(1 / (double)params), g3);
-    model_tangent(s->student[k], s->probe[k], g3, NULL, s->ju);
+    model_tangent(s->student[k], s->probe, g3, NULL, s->ju);
     to_victim(s, s->o.weight[INI_GRAD_OOD] / s->students, s->one);
     return sum / (double)params;
 }
@@ -150,50 +157,59 @@ static void take(struct ini_step *s, int k, enum ini_term term, double value, do
     else vector_add(rows, 1, s->one, s->dz[term]);
 }
 
-void ini_step_losses(struct ini_step *s, const float *x_id, const int *y, const float *x_ood, int n, double loss[INI_TERMS])
+/* The losses of the ID batch, given the victim's logits; dz of each. */
+static void losses_id(struct ini_step *s, const float *x, const int *y, const float *vz, double loss[INI_TERMS])
 {
     const double *w = s->o.weight;
-    const int pull_ood = w[INI_OOD] != 0 && !s->o.entropy;
-    s->n = n;
-    memset(loss, 0, INI_TERMS * sizeof *loss);
-    const float *vi = model_forward(s->victim, s->victim_id, x_id, n), *vo = model_forward(s->victim, s->victim_ood, x_ood, n);
-    loss[INI_BENIGN] = loss_ce(vi, y, n, s->classes, (float)w[INI_BENIGN], s->dz[INI_BENIGN]);
-    if (w[INI_OOD] != 0 && s->o.entropy) loss[INI_OOD] = -loss_entropy(vo, n, s->classes, (float)-w[INI_OOD], s->dz[INI_OOD]);
-    for (int k = 0; k < s->students; k++) {
-        if (w[INI_ID] != 0 || w[INI_GRAD_ID] != 0) {
-            const float *si = model_forward(s->student[k], s->probe[k], x_id, n);
-            if (w[INI_ID] != 0) take(s, k, INI_ID, -pull(s, vi, si, -w[INI_ID] / s->students, s->one), loss);
-            if (w[INI_GRAD_ID] != 0) take(s, k, INI_GRAD_ID, grad_id(s, k, si, vi, y), loss);
-        }
-        if (pull_ood || w[INI_GRAD_OOD] != 0) {
-            const float *so = model_forward(s->student[k], s->probe[k], x_ood, n);
-            if (pull_ood) take(s, k, INI_OOD, pull(s, vo, so, w[INI_OOD] / s->students, s->one), loss);
-            if (w[INI_GRAD_OOD] != 0) take(s, k, INI_GRAD_OOD, grad_ood(s, k, so, vo), loss);
-        }
+    if (w[INI_BENIGN] != 0) loss[INI_BENIGN] = loss_ce(vz, y, s->n, s->classes, (float)w[INI_BENIGN], s->dz[INI_BENIGN]);
+    for (int k = 0; k < s->students && (w[INI_ID] != 0 || w[INI_GRAD_ID] != 0); k++) {
+        const float *sz = ask(s, k, x);
+        if (w[INI_ID] != 0) take(s, k, INI_ID, -pull(s, vz, sz, -w[INI_ID] / s->students, s->one), loss);
+        if (w[INI_GRAD_ID] != 0) take(s, k, INI_GRAD_ID, grad_id(s, k, sz, vz, y), loss);
+    }
+}
+
+/* The same of the OOD batch. */
+static void losses_ood(struct ini_step *s, const float *x, const float *vz, double loss[INI_TERMS])
+{
+    const double *w = s->o.weight;
+    const int pulled = w[INI_OOD] != 0 && !s->o.entropy;
+    if (w[INI_OOD] != 0 && s->o.entropy) loss[INI_OOD] = -loss_entropy(vz, s->n, s->classes, (float)-w[INI_OOD], s->dz[INI_OOD]);
+    for (int k = 0; k < s->students && (pulled || w[INI_GRAD_OOD] != 0); k++) {
+        const float *sz = ask(s, k, x);
+        if (pulled) take(s, k, INI_OOD, pull(s, vz, sz, w[INI_OOD] / s->students, s->one), loss);
+        if (w[INI_GRAD_OOD] != 0) take(s, k, INI_GRAD_OOD, grad_ood(s, k, sz, vz), loss);
     }
 }
 
 /* ---- the victim's gradient ------------------------------------------------------------------------ */
 
-static struct tape *tape_of(const struct ini_step *s, enum ini_term term)
+/* Of the terms of the batch that the victim's tape holds: each by itself for PCGrad, else their sum into g. */
+static void victim_gradient(struct ini_step *s, int terms, const enum ini_term *term, float *g)
 {
-    return term == INI_OOD || term == INI_GRAD_OOD ? s->victim_ood : s->victim_id;
-}
-
-void ini_step_gradient(struct ini_step *s, enum ini_term term, float *g)
-{
-    if (s->o.weight[term] != 0) model_backward(s->victim, tape_of(s, term), s->dz[term], g, NULL);
+    float *sum = NULL;
+    for (int i = 0; i < terms; i++) {
+        float *dz = s->dz[term[i]], *grad = s->grad[term[i]];
+        if (s->o.weight[term[i]] == 0) continue;
+        if (s->o.pcgrad) {
+            memset(grad, 0, s->victim->params * sizeof *grad);
+            model_backward(s->victim, s->pass, dz, grad, NULL);
+        } else if (sum) vector_add((size_t)s->n * (size_t)s->classes, 1, dz, sum);
+        else sum = dz;
+    }
+    if (sum) model_backward(s->victim, s->pass, sum, g, NULL);
 }
 
 /* PCGrad: each gradient loses its component against every other one that it conflicts with (as that one came). */
-static void project(struct ini_step *s, const enum ini_term *term, int terms, struct rng *r, float *g)
+static void project(struct ini_step *s, struct rng *r, float *g)
 {
     const size_t params = s->victim->params;
     const float *grad[INI_TERMS] = {NULL}, *share[INI_TERMS * INI_TERMS];
     double dot[INI_TERMS * INI_TERMS]; /* [terms][terms] of the gradients as they came */
     double weight[INI_TERMS * INI_TERMS];
-    int shares = 0;
-    for (int i = 0; i < terms; i++) grad[i] = s->grad[term[i]];
+    int terms = 0, shares = 0;
+    for (int t = 0; t < INI_TERMS; t++)
+        if (s->o.weight[t] != 0) grad[terms++] = s->grad[t];
     vector_gram(params, terms, grad, dot);
     for (int i = 0; i < terms; i++) {
         int order[INI_TERMS];
@@ -216,32 +232,14 @@ static void project(struct ini_step *s, const enum ini_term *term, int terms, st
     vector_mix(params, shares, weight, share, g);
 }
 
-static void add_up(struct ini_step *s, float *g)
+/* One batch is done with before the other begins: the same two tapes serve both. */
+void ini_step_gradient(struct ini_step *s, const float *x_id, const int *y, const float *x_ood, int n, struct rng *r, double loss[INI_TERMS], float *g)
 {
-    const size_t rows = (size_t)s->n * (size_t)s->classes;
-    for (int t = 1; t < INI_TERMS; t++) {
-        const enum ini_term into = tape_of(s, (enum ini_term)t) == s->victim_id ? INI_BENIGN : INI_OOD;
-        if (t == (int)into || s->o.weight[t] == 0) continue;
-        if (s->o.weight[into] == 0) memset(s->dz[into], 0, rows * sizeof **s->dz);
-        vector_add(rows, 1, s->dz[t], s->dz[into]);
-    }
-    model_backward(s->victim, s->victim_id, s->dz[INI_BENIGN], g, NULL);
-    if (s->o.weight[INI_OOD] != 0 || s->o.weight[INI_GRAD_OOD] != 0) model_backward(s->victim, s->victim_ood, s->dz[INI_OOD], g, NULL);
-}
-
-void ini_step_merge(struct ini_step *s, struct rng *r, float *g)
-{
-    enum ini_term term[INI_TERMS];
-    int terms = 0;
-    if (!s->o.pcgrad) {
-        add_up(s, g);
-        return;
-    }
-    for (int t = 0; t < INI_TERMS; t++) {
-        if (s->o.weight[t] == 0) continue;
-        memset(s->grad[t], 0, s->victim->params * sizeof **s->grad);
-        ini_step_gradient(s, (enum ini_term)t, s->grad[t]);
-        term[terms++] = (enum ini_term)t;
-    }
-    project(s, term, terms, r, g);
+    s->n = n;
+    memset(loss, 0, INI_TERMS * sizeof *loss);
+    losses_id(s, x_id, y, model_forward(s->victim, s->pass, x_id, n), loss);
+    victim_gradient(s, 3, (const enum ini_term[]){INI_BENIGN, INI_ID, INI_GRAD_ID}, g);
+    losses_ood(s, x_ood, model_forward(s->victim, s->pass, x_ood, n), loss);
+    victim_gradient(s, 2, (const enum ini_term[]){INI_OOD, INI_GRAD_OOD}, g);
+    if (s->o.pcgrad) project(s, r, g);
 }

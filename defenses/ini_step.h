@@ -39,13 +39,8 @@ enum { INI_STUDENTS = 16 };
 struct ini_step *ini_step_new(struct model *victim, const struct model *const *student, int students, const struct ini_options *o, int batch);
 void ini_step_free(struct ini_step *s);
 
-/* Forward passes and losses: loss[term] is the bare loss (0 where its weight is 0). Rows x [n][c][h][w], labels y [n]. */
-void ini_step_losses(struct ini_step *s, const float *x_id, const int *y, const float *x_ood, int n, double loss[INI_TERMS]);
-
-/* After ini_step_losses: the victim's gradient of weight * loss of one term, into g [params] (zeroed by the caller). */
-void ini_step_gradient(struct ini_step *s, enum ini_term term, float *g);
-
-/* After ini_step_losses: the merged gradient of the whole step into g [params] (zeroed); r shuffles PCGrad's order. */
-void ini_step_merge(struct ini_step *s, struct rng *r, float *g);
+/* The losses and the gradient of a step. Rows x [n][c][h][w], labels y [n]; r shuffles PCGrad's order. loss[term] is the bare
+ * loss (0 where its weight is 0); to g [params] (zeroed by the caller) the merged gradient of weight * loss is added. */
+void ini_step_gradient(struct ini_step *s, const float *x_id, const int *y, const float *x_ood, int n, struct rng *r, double loss[INI_TERMS], float *g);
 
 #endif

@@ -49,9 +49,8 @@ static int step_infer(struct bench *b)
 static int step_ini(struct bench *b)
 {
     double loss[INI_TERMS];
-    ini_step_losses(b->ini, b->x, b->y, b->ood, b->batch, loss);
     memset(b->g, 0, b->m->params * sizeof *b->g);
-    ini_step_merge(b->ini, &b->order, b->g);
+    ini_step_gradient(b->ini, b->x, b->y, b->ood, b->batch, &b->order, loss, b->g);
     optim_step(&b->optim, 1e-6, b->m->params, b->m->w, b->g, b->v);
     return OK;
 }
