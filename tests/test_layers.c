@@ -24,6 +24,7 @@ static const struct {
     {"conv a out=5 k=3 pad=1\nbatchnorm b\nrelu x\nconv c out=5 k=3 pad=1 bias=0 < x\nbatchnorm d\nadd e < d x\nrelu\navgpool k=2\n"
      "batchnorm f affine=0\navgpool\nflatten\nlinear g out=K\n", {3, 7, 9, 0}},
     {"conv a out=16 k=3 pad=1\nrelu\nconv b out=21 k=3\nconv c out=37 k=3 pad=2 bias=0\nrelu\nconv d out=16 k=3 pad=1\nflatten\nlinear e out=K\n", {2, 9, 7, 0}},
+    {"conv a out=18 k=5 pad=2\nrelu\nconv b out=37 k=5 bias=0\nrelu\nmaxpool k=2\nflatten\nlinear c out=K\n", {3, 9, 11, 0}},
     {"conv a out=3 k=2 stride=3 pad=1\nrelu\nconv b out=4 k=5 stride=2 pad=3\nconv c out=2 k=4 stride=3 pad=3\nflatten\nlinear d out=K\n", {2, 23, 19, 0}},
     {"conv a out=5 k=3 pad=1\nleakyrelu slope=0.2\nupsample\nconv b out=4 k=3 stride=2\nbatchnorm f affine=0\nleakyrelu\ndropout p=0.3\n"
      "upsample k=3\nmaxpool k=4\ntanh\nflatten\nlinear c out=K\n", {2, 6, 7, 0}},

@@ -17,12 +17,14 @@
 #ifndef LAYER_SIMD_naive
 #include "nn/layers/turned.h"
 #include "nn/layers/winograd.h"
+#include "nn/layers/winograd5.h"
 #endif
 
 struct own {
     int k, stride, pad;
     int fan_out; /* initialisation */
-    int winograd;
+    int winograd; /* 3: by winograd.h; 5: by winograd5.h, with `forward` and `dw` the other passes than dx as well */
+    int forward, dw;
 };
 
 static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0, "channels that come out"},
@@ -35,7 +37,8 @@ static int shape(struct layer *l, const struct spec *opt)
     struct own *o = l->own;
     const struct shape in = l->in[0];
     const int out = (int)spec_int(opt, "out");
-    *o = (struct own){(int)spec_int(opt, "k"), (int)spec_int(opt, "stride"), (int)spec_int(opt, "pad"), spec_is(opt, "init", "fan_out"), 0};
+    *o = (struct own){.k = (int)spec_int(opt, "k"), .stride = (int)spec_int(opt, "stride"), .pad = (int)spec_int(opt, "pad"),
+                      .fan_out = spec_is(opt, "init", "fan_out")};
     if (in.lanes != MAPS || in.h + 2 * o->pad < o->k || in.w + 2 * o->pad < o->k || o->pad >= o->k)
         return err_set(ERR_SHAPE, "conv: found %dx%d with a border of %d, expected maps of at least %dx%d and a border below k",
                        in.h, in.w, o->pad, o->k, o->k);
@@ -45,8 +48,11 @@ static int shape(struct layer *l, const struct spec *opt)
     l->param[1] = param_new("bias", 1, out, 0, 0, 0);
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
 #ifndef LAYER_SIMD_naive
-    o->winograd = layer_winograd() && winograd_pays(in.c, out, o->k, o->stride);
-    l->together = o->winograd && winograd_tiles(l->out.h, l->out.w) < 16; /* the weights are transformed once a call */
+    if (layer_winograd()) o->winograd = winograd_pays(in.c, out, o->k, o->stride) ? 3 : winograd5_pays(in.c, out, o->k, o->stride) ? 5 : 0;
+    o->forward = o->winograd == 5 && winograd5_forward_pays(in.c);
+    o->dw = o->winograd == 5 && winograd5_dw_pays(in.c, out);
+    l->together = (o->winograd == 3 && winograd_tiles(l->out.h, l->out.w) < 16) || /* the weights are transformed once a call */
+                  (o->winograd == 5 && winograd5_together(in.c, out));
 #endif
     return OK;
 }
@@ -149,7 +155,8 @@ static size_t scratch(const struct layer *l, int n)
     const size_t groups = (size_t)shape_groups(l->out, n), x = groups * frame_size(&a), dy = groups * frame_size(&b);
     const size_t direct = (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
 #ifndef LAYER_SIMD_naive
-    const size_t minimal = ((const struct own *)l->own)->winograd ? winograd_scratch(l->in[0].c, l->out.c) : 0;
+    const int side = ((const struct own *)l->own)->winograd;
+    const size_t minimal = side == 3 ? winograd_scratch(l->in[0].c, l->out.c) : side == 5 ? winograd5_scratch(l->in[0].c, l->out.c, (int)groups) : 0;
     if (minimal > direct) return minimal;
 #endif
     return direct;
@@ -337,9 +344,13 @@ static void forward_with(const struct layer *l, const struct pass *p, const floa
     const struct own *o = l->own;
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
-    if (o->winograd) {
-        const struct winograd wg = minimal(l, w, b, add);
+    const struct winograd wg = minimal(l, w, b, add);
+    if (o->winograd == 3) {
         winograd(&wg, groups, x, p->scratch, y);
+        return;
+    }
+    if (o->forward) {
+        winograd5(&wg, groups, 1, &x, &w, p->scratch, y);
         return;
     }
 #endif
@@ -356,6 +367,14 @@ static void forward(const struct layer *l, const struct pass *p)
 
 static void tangent(const struct layer *l, const struct pass *p, const float *vw, const float *const vx[], float *vy)
 {
+#ifndef LAYER_SIMD_naive
+    if (((const struct own *)l->own)->forward && vw && vx[0]) { /* both in one go */
+        const struct winograd wg = minimal(l, NULL, l->params > 1 ? vw + l->param[1].at : NULL, 0);
+        const float *const x[] = {vx[0], p->x[0]}, *const w[] = {p->w + l->param[0].at, vw + l->param[0].at};
+        winograd5(&wg, shape_groups(l->out, p->n), 2, x, w, p->scratch, vy);
+        return;
+    }
+#endif
     if (vx[0]) forward_with(l, p, vx[0], p->w + l->param[0].at, NULL, 0, vy);
     if (vw) forward_with(l, p, p->x[0], vw + l->param[0].at, l->params > 1 ? vw + l->param[1].at : NULL, vx[0] != NULL, vy);
 }
@@ -538,9 +557,11 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
 {
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
-    if (((const struct own *)l->own)->winograd) {
+    const struct own *own = l->own;
+    if (own->winograd == 3 || own->dw) {
         const struct winograd wg = minimal(l, NULL, NULL, 0);
-        winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
+        if (own->winograd == 3) winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
+        else winograd5_dw(&wg, groups, p->x[0], dy, p->scratch, dw);
         if (db) bias_gradient(l, groups, dy, db);
         return;
     }
@@ -563,9 +584,15 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
     if (dw) weight_gradient(l, p, dy, dw + l->param[0].at, l->params > 1 ? dw + l->param[1].at : NULL);
     if (!dx[0]) return;
 #ifndef LAYER_SIMD_naive
-    if (((const struct own *)l->own)->winograd) {
+    const int side = ((const struct own *)l->own)->winograd, groups = shape_groups(l->out, p->n);
+    if (side == 3) {
         const struct winograd wg = minimal_transpose(l, p->w + l->param[0].at);
-        winograd(&wg, shape_groups(l->out, p->n), dy, p->scratch, dx[0]);
+        winograd(&wg, groups, dy, p->scratch, dx[0]);
+        return;
+    }
+    if (side == 5) {
+        const struct winograd wg = minimal(l, p->w + l->param[0].at, NULL, 0);
+        winograd5_dx(&wg, groups, dy, p->scratch, dx[0]);
         return;
     }
 #endif

@@ -4,8 +4,7 @@
  *     U = G w G'    V = B' x B    M[p] = U[p] V[p], p = 1..36: products of [out][in] and [in][tiles]    y = A' M A
  *
  * 36 multiplications instead of 144. Images lie in lanes, so the transforms are sums of registers and a product is a weight
- * times a register, as in the direct kernel. tests/test_layers.c holds it to the naive twin. (F(2x2, 5x5) uses the same
- * points; with LeNet-5's few channels it was slower than the direct kernel.) */
+ * times a register, as in the direct kernel. tests/test_layers.c holds it to the naive twin. (5x5: winograd5.h.) */
 #ifndef HEIST_NN_LAYERS_WINOGRAD_H
 #define HEIST_NN_LAYERS_WINOGRAD_H
 
