@@ -2,11 +2,16 @@
 """heist and PyTorch side by side: the same work, in turns, so that what slows the machine down slows down both.
 
     bench.py HEIST_BINARY [--rows all | lenet5,resnet18/train,...] [--batch 128] [--threads 2] [--roofline resnet18 | none]
+             [--malloc kept | shipped]
 
 First the results: for each network that is timed, weights go both ways and must give the same logits (interop.py), or nothing is
 timed. Then, for each row, rounds of PyTorch, heist, PyTorch, heist, ... each in a process of its own; a round gives the median of
 its runs, and a ratio. The table shows the medians over the rounds. Last, the roofline: what each kind of layer reaches of this
 machine's sgemm and memory (heist bench --task roofline).
+
+PyTorch gets and returns its large buffers at every operation, and a fresh page can cost more than the work on it (virtual machines
+whose host takes free pages back: measured, 3,000 ms instead of 430 for a forward pass of ResNet-18). So by default its process is told to
+keep its memory (glibc's malloc), which is the best that its user can get; --malloc shipped leaves it as Debian ships it.
 
 Exit status 1 where results differ or a program fails. A ratio below the reach is marked BELOW and is no error.
 """
@@ -28,6 +33,7 @@ import interop
 import networks
 
 TORCH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_bench.py")
+KEPT = "glibc.malloc.mmap_threshold=17179869184:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456"
 QUERY_REACH = 2.2  # a query to MAD, in plain queries: its own, one surrogate forward, 20 %
 
 # reach: times as fast as PyTorch; memory: at most this share of its peak; runs of a round, of each side (0: heist's own choice)
@@ -81,11 +87,12 @@ class Sides:
     def __init__(self, a):
         self.binary, self.batch, self.threads = a.heist, a.batch, a.threads
         self.environment = {**os.environ, "OMP_NUM_THREADS": str(a.threads)}
+        self.torch_environment = {**self.environment, "GLIBC_TUNABLES": KEPT} if a.malloc == "kept" else self.environment
 
     def torch(self, row, task):
         command = [sys.executable, TORCH, "--model", row.model, "--task", task, "--batch", str(self.batch),
                    "--threads", str(self.threads), "--runs", str(row.torch_runs)]
-        return measured(command, task, self.batch, self.environment)
+        return measured(command, task, self.batch, self.torch_environment)
 
     def heist(self, row, task):
         image = "x".join(map(str, networks.image_of(row.model)))
@@ -138,7 +145,8 @@ def footer(a, load):
         "batch %d, %d threads, both sides in turns; ms are medians, the ratio is median (min-max) of the rounds," % (a.batch, a.threads),
         "at best: the least time of each side, which other work on the machine disturbs least",
         "%s, %d processors, load %.1f before and %.1f after" % (processor(), os.cpu_count(), load, os.getloadavg()[0]),
-        "PyTorch %s%s" % (torch.__version__, ", OPENBLAS_CORETYPE=" + core if core else "")])
+        "PyTorch %s, %s%s" % (torch.__version__, "its memory kept between operations" if a.malloc == "kept" else "malloc as shipped",
+                              ", OPENBLAS_CORETYPE=" + core if core else "")])
 
 
 def compare_row(sides, row):
@@ -189,6 +197,7 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--roofline", default="resnet18", choices=["none", *networks.NETWORKS])
+    parser.add_argument("--malloc", default="kept", choices=["kept", "shipped"])
     a = parser.parse_args()
     try:
         a.rows = chosen(a.rows)
