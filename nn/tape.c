@@ -102,9 +102,9 @@ static int smaller(int a, int b)
     return a < b ? a : b;
 }
 
-static size_t scratch_of(const struct layer *l, int n)
+static size_t scratch_of(const struct layer_ops *ops, const struct layer *l, int n)
 {
-    const size_t floats = l->ops->scratch ? l->ops->scratch(l, n) : 0;
+    const size_t floats = ops->scratch ? ops->scratch(l, n) : 0;
     return (floats + MAPS - 1) / MAPS * MAPS;
 }
 
@@ -154,8 +154,8 @@ static void allocate(struct tape *t, const struct tape *lender)
     for (int i = 0; i < m->layers; i++) {
         const struct layer *l = &m->layer[i];
         if (pieces(t->unit[i], t->batch) > most) most = pieces(t->unit[i], t->batch);
-        whole = larger(whole, scratch_of(l, t->batch));
-        if (!l->together) t->piece_scratch = larger(t->piece_scratch, scratch_of(l, t->unit[i]));
+        whole = larger(whole, scratch_of(l->ops, l, t->batch));
+        if (!l->together) t->piece_scratch = larger(t->piece_scratch, scratch_of(l->alone, l, t->unit[i]));
         images = larger(images, (size_t)(pieces(t->unit[i], t->batch) * t->unit[i]));
         if (t->readers[i] > 1 && t->flags & TAPE_BACKWARD) t->image_sum = larger(t->image_sum, shape_size(l->out));
         if (l->ops->saved && (l->ops->whole || t->flags & TAPE_BACKWARD)) t->saved[i] = mem_new(l->ops->saved(l, t->batch), sizeof **t->saved);

@@ -14,6 +14,9 @@
 #include "base/err.h"
 #include "nn/layer.h"
 #include "nn/layers/vec.h"
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 #ifndef LAYER_SIMD_naive
 #include "nn/layers/turned.h"
 #include "nn/layers/winograd.h"
@@ -25,6 +28,7 @@ struct own {
     int fan_out; /* initialisation */
     int winograd; /* 3: by winograd.h; 5: by winograd5.h, with `forward` and `dw` the other passes than dx as well */
     int forward, dw;
+    int slots; /* threads that may share a convolution */
 };
 
 static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0, "channels that come out"},
@@ -32,13 +36,24 @@ static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0,
     {"pad", OPTION_INT, "0", 0, 10, 0, "zeros around the map"}, {"bias", OPTION_INT, "1", 0, 1, 0, "with a bias"},
     {"init", OPTION_CHOICE, "pytorch", 0, 0, "pytorch fan_out", "PyTorch's default, or normal with variance 2 / (k k out)"}, OPTION_END};
 
+/* Threads for which a convolution's scratch has room: those that there were when its layer was made (o NULL: now). */
+static int slots(const struct own *o)
+{
+#ifdef _OPENMP
+    return o ? o->slots : omp_get_max_threads();
+#else
+    (void)o;
+    return 1;
+#endif
+}
+
 static int shape(struct layer *l, const struct spec *opt)
 {
     struct own *o = l->own;
     const struct shape in = l->in[0];
     const int out = (int)spec_int(opt, "out");
     *o = (struct own){.k = (int)spec_int(opt, "k"), .stride = (int)spec_int(opt, "stride"), .pad = (int)spec_int(opt, "pad"),
-                      .fan_out = spec_is(opt, "init", "fan_out")};
+                      .fan_out = spec_is(opt, "init", "fan_out"), .slots = slots(NULL)};
     if (in.lanes != MAPS || in.h + 2 * o->pad < o->k || in.w + 2 * o->pad < o->k || o->pad >= o->k)
         return err_set(ERR_SHAPE, "conv: found %dx%d with a border of %d, expected maps of at least %dx%d and a border below k",
                        in.h, in.w, o->pad, o->k, o->k);
@@ -155,8 +170,10 @@ static size_t scratch(const struct layer *l, int n)
     const size_t groups = (size_t)shape_groups(l->out, n), x = groups * frame_size(&a), dy = groups * frame_size(&b);
     const size_t direct = (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
 #ifndef LAYER_SIMD_naive
-    const int side = ((const struct own *)l->own)->winograd;
-    const size_t minimal = side == 3 ? winograd_scratch(l->in[0].c, l->out.c) : side == 5 ? winograd5_scratch(l->in[0].c, l->out.c, (int)groups) : 0;
+    const struct own *o = l->own;
+    const int side = o->winograd, forth = (int)groups * winograd_tiles(l->out.h, l->out.w), back = (int)groups * winograd_tiles(l->in[0].h, l->in[0].w);
+    const size_t minimal = side == 3 ? winograd_scratch(l->in[0].c, l->out.c, forth, back, slots(o))
+                         : side == 5 ? winograd5_scratch(l->in[0].c, l->out.c, (int)groups) : 0;
     if (minimal > direct) return minimal;
 #endif
     return direct;
@@ -325,7 +342,7 @@ static struct winograd minimal(const struct layer *l, const float *w, const floa
     const struct own *o = l->own;
     const size_t kk = (size_t)(o->k * o->k);
     return (struct winograd){l->in[0].c, l->in[0].h, l->in[0].w, o->pad, l->out.c, l->out.h, l->out.w, w, b,
-                             (size_t)l->in[0].c * kk, kk, 0, add};
+                             (size_t)l->in[0].c * kk, kk, 0, add, slots(o)};
 }
 
 /* The transpose: dy takes the place of x. */
@@ -334,7 +351,7 @@ static struct winograd minimal_transpose(const struct layer *l, const float *w)
     const struct own *o = l->own;
     const size_t kk = (size_t)(o->k * o->k);
     return (struct winograd){l->out.c, l->out.h, l->out.w, o->k - 1 - o->pad, l->in[0].c, l->in[0].h, l->in[0].w, w, NULL,
-                             kk, (size_t)l->in[0].c * kk, 1, 0};
+                             kk, (size_t)l->in[0].c * kk, 1, 0, slots(o)};
 }
 
 #endif

@@ -14,8 +14,10 @@ enum {
     WK = 3, WM = 4,                /* side of the kernel; of a tile of y */
     WA = WM + WK - 1, WP = WA * WA, /* points along a side; in all */
     WO = VL == 16 ? 6 : 3, WX = 4, /* a product's sums in registers: WO output channels times WX vectors */
+    WT = 4, WS = WT * MAPS,        /* a strip: tiles that are multiplied together; their floats */
     WSUM = 32,                     /* input channels that are summed in one go */
-    WDEPTH = 128,                  /* input channels of the maps that stay in the first cache while output channels pass */
+    WDEPTH = 128,                  /* input channels of a strip that stay in the first cache while output channels pass */
+    WSLICE = 64,                   /* output channels of a task */
     WN = 64, WL = 16, WTILES = 8,  /* the weights' gradient: channels of a slice; that are turned at once; tiles of a product */
     WC = 16                        /* input channels that a task of the weights' transform takes */
 };
@@ -29,12 +31,8 @@ struct winograd {
     size_t so, sc;
     int turned;
     int add; /* out += */
+    int slots; /* as many threads share the work and have memory of their own */
 };
-
-static int winograd_panel(int ic) /* tiles that are transformed before they are multiplied: about 1 MiB */
-{
-    return ic >= 64 ? 8 : 512 / ic / 4 * 4;
-}
 
 /* From point to point of a transform of `size` floats: not a multiple of a page, or the 36 points of a tile would fall into
  * the same few lines of the cache. */
@@ -54,26 +52,29 @@ static int winograd_pays(int ic, int oc, int k, int stride)
     return stride == 1 && k == WK && ic >= 16 && oc >= 16;
 }
 
-static int winograd_block(int ic, int oc) /* tiles that are transformed before they are multiplied, for the weights' gradient */
+/* Tiles that are transformed before they are multiplied, for the weights' gradient: a few, or the transforms wait for the
+ * third cache. */
+static int winograd_block(int ic, int oc)
 {
-    return ic + oc >= 512 ? 8 : 4096 / (ic + oc);
+    return ic + oc >= 128 ? WTILES : 1024 / (ic + oc) / WTILES * WTILES;
 }
 
-/* A task: output channels times tiles. Of many input channels the maps do not stay in the cache: they are read as seldom as
- * can be. */
-static int winograd_slice(int ic)
+/* Strips of a block. A strip of 64 channels stays in the second cache, from its transform to its products; more channels do not
+ * anyway, and there two strips halve how often the weights are read. */
+static int winograd_strips(int ic)
 {
-    return ic >= 256 ? 128 : 32;
+    return ic > 128 ? 2 : 1;
 }
 
-static int winograd_chunk(int ic)
+static int winograd_depth(int ic, int c0) /* input channels of the weights that are stored together, from c0 on */
 {
-    return ic >= 256 ? 8 : 4;
+    const int rest = (ic + WC - 1) / WC * WC - c0;
+    return rest < WDEPTH ? rest : WDEPTH;
 }
 
-static size_t winograd_weights_step(int ic, int oc)
+static size_t winograd_weights_step(int ic, int oc) /* of a slice */
 {
-    return winograd_step((size_t)oc * (size_t)((ic + WC - 1) / WC * WC));
+    return winograd_step((size_t)(oc < WSLICE ? oc : WSLICE) * (size_t)((ic + WC - 1) / WC * WC));
 }
 
 static size_t winograd_maps_step(int ic, int tiles)
@@ -81,26 +82,47 @@ static size_t winograd_maps_step(int ic, int tiles)
     return winograd_step((size_t)(ic * tiles) * MAPS);
 }
 
-static size_t winograd_task_step(int ic)
+/* How a convolution is cut. */
+struct winograd_plan {
+    int tiles, panel, blocks; /* tiles in all; of a block; blocks */
+    int slices, slots;
+    int once;                          /* one block: a slice's weights are used once, so they are transformed on the spot */
+    size_t ustep, vstep, mstep;        /* from point to point: weights of a slice, a strip of maps, a strip of a slice's sums */
+    size_t usize, vsize, msize, usizes; /* floats of a slice, a block, a slice of a block; of all weights */
+};
+
+static struct winograd_plan winograd_plan(int ic, int oc, int tiles, int slots)
 {
-    return winograd_step((size_t)(winograd_slice(ic) * winograd_chunk(ic)) * MAPS);
+    const int strips = winograd_strips(ic), panel = strips * WT, blocks = (tiles + panel - 1) / panel, slices = (oc + WSLICE - 1) / WSLICE;
+    const int most = blocks > slices ? blocks : slices;
+    struct winograd_plan p = {.tiles = tiles, .panel = panel, .blocks = blocks, .slices = slices, .slots = slots < most ? slots : most, .once = blocks == 1};
+    p.ustep = winograd_weights_step(ic, oc);
+    p.vstep = winograd_step((size_t)ic * WS);
+    p.mstep = winograd_step((size_t)(oc < WSLICE ? oc : WSLICE) * WS);
+    p.usize = WP * p.ustep;
+    p.vsize = WP * p.vstep * (size_t)strips;
+    p.msize = WP * p.mstep * (size_t)strips;
+    p.usizes = p.usize * (size_t)(p.once && p.slots < slices ? p.slots : slices);
+    return p;
 }
 
-static int winograd_tasks(int ic, int oc) /* of a panel */
+/* Each thread takes blocks of its own, all the way: nothing leaves its cache and nobody waits. Else they share each block. */
+static int winograd_alone(const struct winograd_plan *p)
 {
-    return (oc + winograd_slice(ic) - 1) / winograd_slice(ic) * (winograd_panel(ic) / winograd_chunk(ic));
+    return p->blocks >= 2 * p->slots;
 }
 
-static size_t winograd_forward_scratch(int ic, int oc)
+static size_t winograd_forward_scratch(int ic, int oc, int tiles, int slots)
 {
-    return WP * (winograd_weights_step(ic, oc) + winograd_maps_step(ic, winograd_panel(ic)) + (size_t)winograd_tasks(ic, oc) * winograd_task_step(ic));
+    const struct winograd_plan p = winograd_plan(ic, oc, tiles, slots);
+    return p.usizes + (size_t)p.slots * (p.vsize + p.msize);
 }
 
-/* Floats of scratch; enough for a convolution, for its transpose and for the gradient of its weights. */
-static size_t winograd_scratch(int ic, int oc)
+/* Floats of scratch; enough for a convolution of so many tiles, for its transpose of so many and for the gradient of its weights. */
+static size_t winograd_scratch(int ic, int oc, int tiles, int back_tiles, int slots)
 {
     const int block = winograd_block(ic, oc), columns = (oc + WN - 1) / WN * WN;
-    const size_t forward = winograd_forward_scratch(ic, oc), back = winograd_forward_scratch(oc, ic);
+    const size_t forward = winograd_forward_scratch(ic, oc, tiles, slots), back = winograd_forward_scratch(oc, ic, back_tiles, slots);
     const size_t gradient = WP * (winograd_step((size_t)ic * (size_t)columns) + winograd_maps_step(ic, block) + winograd_maps_step(columns, block));
     const size_t most = forward > back ? forward : back;
     return most > gradient ? most : gradient;
@@ -113,16 +135,20 @@ static size_t winograd_scratch(int ic, int oc)
 #define NEAR 0.70710678f
 #define FAR 1.41421356f
 
-/* to [6] = B' x, x [6] */
-INLINE void winograd_input(const vec *x, vec *to)
+/* to [3] = the first or the last three of B' x, x [6] */
+INLINE void winograd_input(const int last, const vec *x, vec *to)
 {
-    const vec e1 = x[4] - 2.0f * x[2], o1 = x[3] - 2.0f * x[1], e2 = x[4] - 0.5f * x[2], o2 = x[3] - 0.5f * x[1];
-    to[0] = x[0] - 2.5f * x[2] + x[4];
-    to[1] = e1 + NEAR * o1;
-    to[2] = e1 - NEAR * o1;
-    to[3] = e2 + FAR * o2;
-    to[4] = e2 - FAR * o2;
-    to[5] = x[1] - 2.5f * x[3] + x[5];
+    if (!last) {
+        const vec even = x[4] - 2.0f * x[2], odd = x[3] - 2.0f * x[1];
+        to[0] = x[0] - 2.5f * x[2] + x[4];
+        to[1] = even + NEAR * odd;
+        to[2] = even - NEAR * odd;
+    } else {
+        const vec even = x[4] - 0.5f * x[2], odd = x[3] - 0.5f * x[1];
+        to[0] = even + FAR * odd;
+        to[1] = even - FAR * odd;
+        to[2] = x[1] - 2.5f * x[3] + x[5];
+    }
 }
 
 /* y [4] = A' v, v [6] */
@@ -181,14 +207,15 @@ static void winograd_kernel(const struct winograd *j, int o, int c0, float *to, 
     }
 }
 
-/* U [36][oc][ic rounded up to WC] */
-static void winograd_weights(const struct winograd *j, float *u)
+/* U [36][depths][channel of the slice][WDEPTH] of output channel o, in the order in which the products read it */
+static void winograd_weights(const struct winograd *j, int o, float *u)
 {
-    const int blocks = (j->ic + WC - 1) / WC;
+    const int first = o / WSLICE * WSLICE, ocs = j->oc - first < WSLICE ? j->oc - first : WSLICE;
     const size_t step = winograd_weights_step(j->ic, j->oc);
-#pragma omp parallel for schedule(static)
-    for (int o = 0; o < j->oc; o++)
-        for (int b = 0; b < blocks; b++) winograd_kernel(j, o, b * WC, u + ((size_t)o * (size_t)blocks + (size_t)b) * WC, step);
+    for (int c = 0; c < j->ic; c += WC) {
+        const int c0 = c / WDEPTH * WDEPTH;
+        winograd_kernel(j, o, c, u + c0 * ocs + (o - first) * winograd_depth(j->ic, c0) + c - c0, step);
+    }
 }
 
 /* ---- maps ---------------------------------------------------------------------------------------- */
@@ -204,43 +231,49 @@ static struct winograd_tile winograd_tile(const struct winograd *j, int q)
     return (struct winograd_tile){q / tiles, q % tiles / tx * WM, q % tiles % tx * WM};
 }
 
-/* V [36][ic][panel][lanes] of the tiles [first, first + count). */
-static void winograd_maps(const struct winograd *j, const float *x, int first, int count, int panel, float *v)
+/* The 6x6 pixels from (y0, x0) of a plane on: to [36], `step` apart. Half of the columns at a time, or they would not stay in
+ * registers. */
+INLINE void winograd_patch(const int inside, const struct winograd *j, const float *plane, int y0, int x0, float *to, size_t step)
 {
-    const size_t step = winograd_maps_step(j->ic, panel);
-#pragma omp parallel for schedule(static)
-    for (int c = 0; c < j->ic; c++)
-        for (int q = 0; q < count; q++) {
-            const struct winograd_tile at = winograd_tile(j, first + q);
-            const float *plane = x + ((size_t)at.group * (size_t)j->ic + (size_t)c) * (size_t)(j->h * j->w) * MAPS;
-            const int y0 = at.y - j->pad, x0 = at.x - j->pad;
-            const int inside = y0 >= 0 && x0 >= 0 && y0 + WA <= j->h && x0 + WA <= j->w;
-            for (int a = 0; a < WA && inside && c + 1 < j->ic; a++) /* the same tile of the next channel lies a plane away: no hardware foresees it */
-                for (int b = 0; b < WM; b++) __builtin_prefetch(plane + (size_t)((j->h + y0 + a) * j->w + x0 + b) * MAPS);
-            for (int t = 0; t < MAPS; t += VL) {
-                vec half[WA][WA];
-                for (int a = 0; a < WA; a++) {
-                    vec row[WA];
-                    for (int b = 0; b < WA; b++) {
-                        const int yy = y0 + a, xx = x0 + b, real = inside || (yy >= 0 && yy < j->h && xx >= 0 && xx < j->w);
-                        row[b] = real ? vec_load(plane + (yy * j->w + xx) * MAPS + t) : vec_all(0);
-                    }
-                    winograd_input(row, half[a]);
-                }
-                for (int b = 0; b < WA; b++) {
-                    vec column[WA], to[WA];
-                    for (int a = 0; a < WA; a++) column[a] = half[a][b];
-                    winograd_input(column, to);
-                    for (int a = 0; a < WA; a++)
-                        vec_store(v + (size_t)(a * WA + b) * step + (size_t)((c * panel + q) * MAPS + t), to[a]);
-                }
+    for (int last = 0; last < 2; last++) {
+        vec half[WA][WA / 2];
+        for (int a = 0; a < WA; a++) {
+            vec row[WA];
+            for (int b = 0; b < WA; b++) {
+                const int y = y0 + a, x = x0 + b, real = inside || (y >= 0 && y < j->h && x >= 0 && x < j->w);
+                row[b] = real ? vec_load(plane + (y * j->w + x) * MAPS) : vec_all(0);
             }
+            winograd_input(last, row, half[a]);
         }
+        for (int b = 0; b < WA / 2; b++) {
+            vec column[WA], v[WA];
+            for (int a = 0; a < WA; a++) column[a] = half[a][b];
+            winograd_input(0, column, v);
+            winograd_input(1, column, v + WA / 2);
+            for (int a = 0; a < WA; a++) vec_store(to + (size_t)(a * WA + last * (WA / 2) + b) * step, v[a]);
+        }
+    }
+}
+
+/* V [36][count][lanes] of channel c and the tiles [first, first + count); `step` from point to point */
+static void winograd_maps(const struct winograd *j, const float *x, int first, int count, int c, float *to, size_t step)
+{
+    for (int q = 0; q < count; q++, to += MAPS) {
+        const struct winograd_tile at = winograd_tile(j, first + q);
+        const float *plane = x + ((size_t)at.group * (size_t)j->ic + (size_t)c) * (size_t)(j->h * j->w) * MAPS;
+        const int y0 = at.y - j->pad, x0 = at.x - j->pad;
+        const int inside = y0 >= 0 && x0 >= 0 && y0 + WA <= j->h && x0 + WA <= j->w;
+        for (int a = 0; a < WA && c + 1 < j->ic; a++) /* the same tile of the next channel lies a plane away: no hardware foresees it */
+            for (int b = 0; b < WA; b++) __builtin_prefetch(plane + ((j->h + y0 + a) * j->w + x0 + b) * MAPS);
+        for (int t = 0; t < MAPS; t += VL)
+            if (inside) winograd_patch(1, j, plane + t, y0, x0, to + t, step);
+            else winograd_patch(0, j, plane + t, y0, x0, to + t, step);
+    }
 }
 
 /* to [ob][lanes...] = sum_c u[i][c] v[c]: ob rows of u, xt vectors of v; more: to +=. Sums of WSUM channels are added up: a chain of
- * roundings as long as the direct kernel's. */
-INLINE void winograd_product(const int ob, const int xt, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
+ * roundings as long as the direct kernel's. What lies from `next` on will be needed soon: a line is fetched for each channel. */
+INLINE void winograd_product(const int ob, const int xt, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more, const float *next)
 {
     for (int c0 = 0; c0 < ic; c0 += WSUM) {
         vec s[WO][WX];
@@ -249,6 +282,7 @@ INLINE void winograd_product(const int ob, const int xt, int ic, const float *u,
         for (int c = c0; c < c0 + WSUM && c < ic; c++, v += vrow) {
             vec x[WX];
             for (int q = 0; q < xt; q++) x[q] = vec_load(v + q * VL);
+            __builtin_prefetch(next + c * MAPS);
             for (int i = 0; i < ob; i++) {
                 const float a = u[(size_t)i * urow + (size_t)c];
                 for (int q = 0; q < xt; q++) s[i][q] += a * x[q];
@@ -263,94 +297,149 @@ INLINE void winograd_product(const int ob, const int xt, int ic, const float *u,
     }
 }
 
-INLINE void winograd_row(const int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
+INLINE void winograd_row(const int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more, const float *next)
 {
     int q = 0;
-    for (; floats - q >= WX * VL; q += WX * VL) winograd_product(ob, WX, ic, u, urow, v + q, vrow, to + q, trow, more);
-    for (; floats - q >= 2 * VL; q += 2 * VL) winograd_product(ob, 2, ic, u, urow, v + q, vrow, to + q, trow, more);
-    for (; q < floats; q += VL) winograd_product(ob, 1, ic, u, urow, v + q, vrow, to + q, trow, more);
+    for (; floats - q >= WX * VL; q += WX * VL) winograd_product(ob, WX, ic, u, urow, v + q, vrow, to + q, trow, more, next);
+    for (; floats - q >= 2 * VL; q += 2 * VL) winograd_product(ob, 2, ic, u, urow, v + q, vrow, to + q, trow, more, next);
+    for (; q < floats; q += VL) winograd_product(ob, 1, ic, u, urow, v + q, vrow, to + q, trow, more, next);
 }
 
 /* The same for any ob <= WO. */
-static void winograd_rows(int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more)
+static void winograd_rows(int ob, int floats, int ic, const float *u, size_t urow, const float *v, size_t vrow, float *to, size_t trow, int more, const float *next)
 {
     switch (ob) { /* constants where the product is inlined */
-    case 6: winograd_row(WO < 6 ? WO : 6, floats, ic, u, urow, v, vrow, to, trow, more); break;
-    case 5: winograd_row(WO < 5 ? WO : 5, floats, ic, u, urow, v, vrow, to, trow, more); break;
-    case 4: winograd_row(WO < 4 ? WO : 4, floats, ic, u, urow, v, vrow, to, trow, more); break;
-    case 3: winograd_row(3, floats, ic, u, urow, v, vrow, to, trow, more); break;
-    case 2: winograd_row(2, floats, ic, u, urow, v, vrow, to, trow, more); break;
-    default: winograd_row(1, floats, ic, u, urow, v, vrow, to, trow, more);
+    case 6: winograd_row(WO < 6 ? WO : 6, floats, ic, u, urow, v, vrow, to, trow, more, next); break;
+    case 5: winograd_row(WO < 5 ? WO : 5, floats, ic, u, urow, v, vrow, to, trow, more, next); break;
+    case 4: winograd_row(WO < 4 ? WO : 4, floats, ic, u, urow, v, vrow, to, trow, more, next); break;
+    case 3: winograd_row(3, floats, ic, u, urow, v, vrow, to, trow, more, next); break;
+    case 2: winograd_row(2, floats, ic, u, urow, v, vrow, to, trow, more, next); break;
+    default: winograd_row(1, floats, ic, u, urow, v, vrow, to, trow, more, next);
     }
 }
 
-/* M [36][ocs][chunk][lanes] of output channels [o0, o0 + ocs) and tiles [q0, q0 + count) of the panel */
-static void winograd_multiply(const struct winograd *j, const float *u, const float *v, int panel, int o0, int ocs, int q0, int count, float *to)
+/* M [strips][36][slice][strip] of the ocs output channels of slice u and the tiles v */
+static void winograd_multiply(const struct winograd *j, const struct winograd_plan *plan, const float *u, const float *v, int tiles, int ocs, float *to)
 {
-    const size_t urow = (size_t)((j->ic + WC - 1) / WC * WC), vrow = (size_t)panel * MAPS, trow = (size_t)winograd_chunk(j->ic) * MAPS;
-    const size_t ustep = winograd_weights_step(j->ic, j->oc), vstep = winograd_maps_step(j->ic, panel), tstep = winograd_task_step(j->ic);
-    const int nb = (ocs + WO - 1) / WO;
+    const int strips = (tiles + WT - 1) / WT;
     for (int p = 0; p < WP; p++)
         for (int c = 0; c < j->ic; c += WDEPTH)
-            for (int b = 0; b < nb; b++) {
-                const int o = ocs * b / nb, ob = ocs * (b + 1) / nb - o, depth = j->ic - c < WDEPTH ? j->ic - c : WDEPTH;
-                winograd_rows(ob, count * MAPS, depth, u + (size_t)p * ustep + (size_t)(o0 + o) * urow + (size_t)c, urow,
-                              v + (size_t)p * vstep + (size_t)c * vrow + (size_t)(q0 * MAPS), vrow, to + (size_t)p * tstep + (size_t)o * trow, trow, c > 0);
+            for (int r = 0; r < strips; r++) {
+                const int row = winograd_depth(j->ic, c), depth = j->ic - c < WDEPTH ? j->ic - c : WDEPTH;
+                const int floats = (tiles - r * WT < WT ? tiles - r * WT : WT) * MAPS;
+                const float *us = u + (size_t)p * plan->ustep + (size_t)(c * ocs), *vs = v + (size_t)(r * WP + p) * plan->vstep + (size_t)(c * WS);
+                const float *after = r + 1 < strips ? vs + WP * plan->vstep : c + WDEPTH < j->ic ? v + (size_t)p * plan->vstep + (size_t)((c + WDEPTH) * WS)
+                                                                                               : v + (size_t)(p + 1) * plan->vstep;
+                float *ms = to + (size_t)(r * WP + p) * plan->mstep;
+                for (int o = 0; o < ocs; o += WO) { /* the last of them fetch the maps that come after, the others the next weights */
+                    const int ob = ocs - o < WO ? ocs - o : WO, left = (ocs - o - 1) / WO;
+                    const float *next = left < WT ? after + (WT - 1 - left) * depth * MAPS : us + (o + WO) * row;
+                    winograd_rows(ob, floats, depth, us + o * row, (size_t)row, vs, WS, ms + o * WS, WS, c > 0, next);
+                }
             }
 }
 
-/* out of output channels [o0, o0 + ocs) and tiles [first, first + count) from their M */
-static void winograd_pixels(const struct winograd *j, const float *mm, int o0, int ocs, int first, int count, float *out)
+/* out [rows][columns] of a tile from its M, `step` from point to point */
+INLINE void winograd_pixels(const int rows, const int columns, const int add, const float *mm, size_t step, vec bias, float *out, int ow)
 {
-    const int chunk = winograd_chunk(j->ic);
-    const size_t step = winograd_task_step(j->ic);
+    vec half[WM][WA];
+    for (int b = 0; b < WA; b++) {
+        vec column[WA], to[WM];
+        for (int a = 0; a < WA; a++) column[a] = vec_load(mm + (size_t)(a * WA + b) * step);
+        winograd_output(column, to);
+        for (int a = 0; a < WM; a++) half[a][b] = to[a];
+    }
+    for (int a = 0; a < WM; a++) {
+        vec y[WM];
+        winograd_output(half[a], y);
+        for (int b = 0; b < WM && a < rows; b++) {
+            float *to = out + (a * ow + b) * MAPS;
+            if (b >= columns) continue;
+            if (add) y[b] += vec_load(to);
+            vec_store(to, y[b] + bias);
+        }
+    }
+}
+
+/* out of output channels [o0, o0 + ocs) and tiles [first, first + count), a strip at most, from their M */
+static void winograd_out(const struct winograd *j, const float *mm, size_t step, int o0, int ocs, int first, int count, float *out)
+{
     for (int o = 0; o < ocs; o++)
         for (int q = 0; q < count; q++) {
             const struct winograd_tile at = winograd_tile(j, first + q);
             const vec bias = vec_all(j->bias ? j->bias[o0 + o] : 0);
-            float *plane = out + ((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * (size_t)(j->oh * j->ow) * MAPS;
+            const float *from = mm + o * WS + q * MAPS;
+            float *to = out + (((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * (size_t)(j->oh * j->ow) + (size_t)(at.y * j->ow + at.x)) * MAPS;
             const int rows = j->oh - at.y < WM ? j->oh - at.y : WM, columns = j->ow - at.x < WM ? j->ow - at.x : WM;
-            for (int t = 0; t < MAPS; t += VL) {
-                vec half[WM][WA];
-                for (int b = 0; b < WA; b++) {
-                    vec column[WA], to[WM];
-                    for (int a = 0; a < WA; a++)
-                        column[a] = vec_load(mm + (size_t)(a * WA + b) * step + (size_t)((o * chunk + q) * MAPS + t));
-                    winograd_output(column, to);
-                    for (int a = 0; a < WM; a++) half[a][b] = to[a];
-                }
-                for (int a = 0; a < rows; a++) {
-                    vec y[WM];
-                    winograd_output(half[a], y);
-                    for (int b = 0; b < columns; b++) {
-                        float *to = plane + ((at.y + a) * j->ow + at.x + b) * MAPS + t;
-                        if (j->add) y[b] += vec_load(to);
-                        vec_store(to, y[b] + bias);
-                    }
-                }
-            }
+            for (int p = 0; p < WP && o + 1 < ocs; p++) __builtin_prefetch(from + (size_t)p * step + WS);
+            for (int a = 0; a < rows && o + 1 < ocs; a++)
+                for (int b = 0; b < columns; b++) __builtin_prefetch(to + ((j->oh + a) * j->ow + b) * MAPS, 1);
+            for (int t = 0; t < MAPS; t += VL)
+                if (rows == WM && columns == WM && !j->add) winograd_pixels(WM, WM, 0, from + t, step, bias, to + t, j->ow);
+                else winograd_pixels(rows, columns, j->add, from + t, step, bias, to + t, j->ow);
         }
 }
 
 /* ---- a convolution ------------------------------------------------------------------------------- */
 
+static int winograd_left(const struct winograd_plan *p, int b) /* tiles of block b */
+{
+    const int left = p->tiles - b * p->panel;
+    return left < p->panel ? left : p->panel;
+}
+
+/* V of channel c of block b */
+static void winograd_channel(const struct winograd *j, const struct winograd_plan *p, const float *x, int b, int c, float *v)
+{
+    const int tiles = winograd_left(p, b);
+    for (int q = 0; q < tiles; q += WT)
+        winograd_maps(j, x, b * p->panel + q, tiles - q < WT ? tiles - q : WT, c, v + (size_t)(q / WT * WP) * p->vstep + c * WS, p->vstep);
+}
+
+/* The output channels of slice s of block b; mm: room for their M */
+static void winograd_slice(const struct winograd *j, const struct winograd_plan *p, int b, int s, const float *u, const float *v, float *mm, float *out)
+{
+    const int o = s * WSLICE, ocs = j->oc - o < WSLICE ? j->oc - o : WSLICE, tiles = winograd_left(p, b);
+    winograd_multiply(j, p, u, v, tiles, ocs, mm);
+    for (int q = 0; q < tiles; q += WT)
+        winograd_out(j, mm + (size_t)(q / WT * WP) * p->mstep, p->mstep, o, ocs, b * p->panel + q, tiles - q < WT ? tiles - q : WT, out);
+}
+
+/* The blocks k, k + slots, ... */
+static void winograd_blocks(const struct winograd *j, const struct winograd_plan *p, int k, const float *x, const float *u, float *v, float *mm, float *out)
+{
+    for (int b = k; b < p->blocks; b += p->slots) {
+        for (int c = 0; c < j->ic; c++) winograd_channel(j, p, x, b, c, v);
+        for (int s = 0; s < p->slices; s++) winograd_slice(j, p, b, s, u + (size_t)s * p->usize, v, mm, out);
+    }
+}
+
+/* The slices k, k + slots, ... of block b */
+static void winograd_slices(const struct winograd *j, const struct winograd_plan *p, int b, int k, float *u, const float *v, float *mm, float *out)
+{
+    for (int s = k; s < p->slices; s += p->slots) {
+        float *us = u + (size_t)(p->once ? k : s) * p->usize;
+        for (int o = s * WSLICE; p->once && o < j->oc && o < (s + 1) * WSLICE; o++) winograd_weights(j, o, us);
+        winograd_slice(j, p, b, s, us, v, mm, out);
+    }
+}
+
 static void winograd(const struct winograd *j, int groups, const float *x, float *scratch, float *out)
 {
-    const int tiles = groups * winograd_tiles(j->oh, j->ow), panel = winograd_panel(j->ic), chunk = winograd_chunk(j->ic);
-    const int slices = (j->oc + winograd_slice(j->ic) - 1) / winograd_slice(j->ic);
-    float *u = scratch, *v = u + WP * winograd_weights_step(j->ic, j->oc), *mm = v + WP * winograd_maps_step(j->ic, panel);
-    winograd_weights(j, u);
-    for (int first = 0; first < tiles; first += panel) {
-        const int count = tiles - first < panel ? tiles - first : panel, chunks = (count + chunk - 1) / chunk;
-        winograd_maps(j, x, first, count, panel, v);
-#pragma omp parallel for schedule(static) collapse(2)
-        for (int s = 0; s < slices; s++)
-            for (int a = 0; a < chunks; a++) {
-                const int o = j->oc * s / slices, ocs = j->oc * (s + 1) / slices - o, q = a * chunk, n = count - q < chunk ? count - q : chunk;
-                float *to = mm + (size_t)(s * chunks + a) * WP * winograd_task_step(j->ic);
-                winograd_multiply(j, u, v, panel, o, ocs, q, n, to);
-                winograd_pixels(j, to, o, ocs, first + q, n, out);
-            }
+    const struct winograd_plan p = winograd_plan(j->ic, j->oc, groups * winograd_tiles(j->oh, j->ow), j->slots);
+    float *u = scratch, *v = u + p.usizes, *mm = v + (size_t)p.slots * p.vsize;
+#pragma omp parallel for schedule(static)
+    for (int o = 0; o < (p.once ? 0 : j->oc); o++) winograd_weights(j, o, u + (size_t)(o / WSLICE) * p.usize);
+    if (winograd_alone(&p)) {
+#pragma omp parallel for schedule(static)
+        for (int k = 0; k < p.slots; k++) winograd_blocks(j, &p, k, x, u, v + (size_t)k * p.vsize, mm + (size_t)k * p.msize, out);
+        return;
+    }
+    for (int b = 0; b < p.blocks; b++) {
+#pragma omp parallel for schedule(static)
+        for (int c = 0; c < j->ic; c++) winograd_channel(j, &p, x, b, c, v);
+#pragma omp parallel for schedule(static)
+        for (int k = 0; k < p.slots; k++) winograd_slices(j, &p, b, k, u, v, mm + (size_t)k * p.msize, out);
     }
 }
 
@@ -362,12 +451,16 @@ static void winograd_gradients(const struct winograd *j, const float *dy, int o0
 {
     const int channels = j->oc - o0 < WL ? j->oc - o0 : WL, slices = (j->oc + WN - 1) / WN;
     const size_t step = winograd_maps_step(slices * WN, block);
+    const size_t plane_size = (size_t)(j->oh * j->ow) * MAPS;
     float spread[WP][WL][MAPS] __attribute__((aligned(64))) = {{{0}}};
     to += (size_t)(o0 / WN * block) * MAPS * WN + (size_t)(o0 % WN);
     for (int q = 0; q < count; q++, to += MAPS * WN) {
-        const struct winograd_tile at = winograd_tile(j, first + q);
+        const struct winograd_tile at = winograd_tile(j, first + q), then = q + 1 < count ? winograd_tile(j, first + q + 1) : at;
+        const float *after = dy + ((size_t)then.group * (size_t)j->oc + (size_t)o0) * plane_size + (then.y * j->ow + then.x) * MAPS;
         for (int o = 0; o < channels; o++) {
-            const float *plane = dy + ((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * (size_t)(j->oh * j->ow) * MAPS;
+            const float *plane = dy + ((size_t)at.group * (size_t)j->oc + (size_t)(o0 + o)) * plane_size;
+            for (int a = 0; a < WM; a++) /* the next tile; its planes lie too far apart to be foreseen */
+                for (int b = 0; b < WM; b++) __builtin_prefetch(after + (size_t)o * plane_size + (a * j->ow + b) * MAPS);
             for (int t = 0; t < MAPS; t += VL) {
                 vec half[WM][WA];
                 for (int a = 0; a < WM; a++) {
@@ -406,7 +499,8 @@ static void winograd_correlate(const struct winograd *j, int columns, int count,
         const int k = (count - q < WTILES ? count - q : WTILES) * MAPS;
         for (int b = 0; b < nb; b++) {
             const int c = j->ic * b / nb, cb = j->ic * (b + 1) / nb - c;
-            winograd_rows(cb, columns, k, v + (c * block + q) * MAPS, (size_t)(block * MAPS), d + q * MAPS * WN, WN, mm + c * WN, WN, more || q);
+            const float *rest = d + q * MAPS * WN, *next = b + 4 < nb ? rest : rest + (k + (b + 4 - nb) * k / 4) * WN;
+            winograd_rows(cb, columns, k, v + (c * block + q) * MAPS, (size_t)(block * MAPS), rest, WN, mm + c * WN, WN, more || q, next);
         }
     }
 }
@@ -442,7 +536,8 @@ static void winograd_gradient(const struct winograd *j, int groups, const float 
     float *mm = scratch, *v = mm + WP * step, *d = v + WP * vstep;
     for (int first = 0; first < tiles; first += block) {
         const int count = tiles - first < block ? tiles - first : block;
-        winograd_maps(j, x, first, count, block, v);
+#pragma omp parallel for schedule(static)
+        for (int c = 0; c < j->ic; c++) winograd_maps(j, x, first, count, c, v + (size_t)(c * block) * MAPS, vstep);
 #pragma omp parallel for schedule(static)
         for (int o = 0; o < j->oc; o += WL) winograd_gradients(j, dy, o, first, count, block, d);
 #pragma omp parallel for schedule(static) collapse(2)
