@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "base/keys.h"
 #include "base/mem.h"
 #include "data/place.h"
 #include "nn/blas.h"
@@ -72,17 +73,33 @@ static void add_build(cJSON *root)
     cJSON_AddStringToObject(b, "openblas_core_chosen_by", blas_choice());
 }
 
-static void add_data(cJSON *root, const struct store *store)
+static void add_set(cJSON *list, const struct dataset *d)
+{
+    cJSON *item = cJSON_CreateObject();
+    cJSON_AddStringToObject(item, "name", d->name);
+    cJSON_AddNumberToObject(item, "images", d->n);
+    cJSON_AddStringToObject(item, "sha256", d->hash);
+    cJSON_AddItemToArray(list, item);
+}
+
+/* The sets that the cells name, in their order, each once: the same whoever ran the cells. */
+static int add_data(cJSON *root, const struct sweep *s, struct store *store)
 {
     cJSON *list = cJSON_AddArrayToObject(root, "data");
-    const struct dataset *d;
-    for (int i = 0; (d = store_at(store, i)); i++) {
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddStringToObject(item, "name", d->name);
-        cJSON_AddNumberToObject(item, "images", d->n);
-        cJSON_AddStringToObject(item, "sha256", d->hash);
-        cJSON_AddItemToArray(list, item);
+    struct keys *listed = keys_new();
+    int code = OK;
+    for (int i = 0; i < s->n && !code; i++) {
+        const struct cell *c = &s->cell[i];
+        const char *name[] = {spec_string(&c->victim, "dataset"), spec_string(&c->victim, "dataset"), c->ood, c->pool};
+        for (int k = 0; k < 4 && !code; k++) {
+            const struct dataset *d = NULL;
+            if (!*name[k] || (code = store_get(&d, store, name[k], k == 1 ? "test" : "train")) || keys_get(listed, d->name) >= 0) continue;
+            keys_put(listed, d->name, 1);
+            add_set(list, d);
+        }
     }
+    keys_free(listed);
+    return code;
 }
 
 /* What the file says of earlier runs: {"runs": [...]}; a file of an older version is one run by itself. Anything else, or none, is
@@ -140,8 +157,8 @@ int manifest_write(const char *dir, const struct sweep *s, struct store *store, 
     for (int i = 0; i < argc; i++) cJSON_AddItemToArray(command, cJSON_CreateString(argv[i]));
     add_build(run);
     add_machine(run);
-    add_data(run, store);
-    int code = add_audits(run, s, store);
+    int code = add_data(run, s, store);
+    if (!code) code = add_audits(run, s, store);
     char *text = cJSON_Print(root), *line = mem_print("%s\n", text);
     if (!code) code = file_write(path, line, strlen(line));
     cJSON_free(text);

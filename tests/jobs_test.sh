@@ -36,6 +36,10 @@ numbers "$dir/one/results.csv" >"$dir/a"
 run two --jobs 2
 check "--jobs 2: the same rows in the same order" 'numbers "$dir/two/results.csv" | cmp "$dir/a" -'
 check "--jobs 2: the same curves" 'cmp "$dir/one/curve.csv" "$dir/two/curve.csv"'
+data() { sed -n '/"data":/,/"audit":/p' "$dir/$1/manifest.json"; }
+check "--jobs 2: the manifest names the same data" '[ "$(data one | grep -c sha256)" = 4 ] && [ "$(data one)" = "$(data two)" ]'
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(train|test|ood|pool)_sha256$/) at[i] = 1; next } { for (i in at) if ($i != "") print $i }' "$dir/two/results.csv" | sort -u >"$dir/sums"
+check "every checksum of the rows is in it" '[ "$(wc -l <"$dir/sums")" = 4 ] && [ "$(grep -oF -f "$dir/sums" "$dir/two/manifest.json" | sort -u | wc -l)" = 4 ]'
 check "no cell's folder is left" '! [ -e "$dir/two/cells" ]'
 check "a victim is trained once" '[ "$(grep -c "^victim: 1 epochs" "$dir/two/jobs.log")" = 2 ]'
 run two --jobs 3
