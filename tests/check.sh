@@ -11,3 +11,12 @@ numbers() {
     awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i ~ /^(victim_train_s|fit_s|query_us|attack_s|peak_mb|version|machine|threads|kernels|openblas)$/) drop[i] = 1 }
         { line = ""; for (i = 1; i <= NF; i++) if (!(i in drop)) line = line "," $i; print line }' "$1"
 }
+
+# A small sweep, $dir/s.ini: eight cells in a few seconds, with the clone's EPOCHS; what else stands before its attack comes on stdin.
+small_sweep() { # EPOCHS
+    {
+        printf '%s\n' '[sweep]' 'seeds = 1 2' 'pool  = strokes:n=600' '[victim]' 'dataset = mnist:n=1000' 'epochs  = 1' '[defense none]'
+        cat
+        printf '%s\n' '[attack knockoff]' 'budget = 100 400' "epochs = $1" 'label  = soft hard'
+    } >"$dir/s.ini"
+}

@@ -6,19 +6,7 @@ disk=$dir/disk
 trap 'umount "$disk" 2>/dev/null; rm -rf "$dir"' EXIT
 mkdir "$disk"
 
-cat >"$dir/s.ini" <<'INI'
-[sweep]
-seeds = 1 2
-pool  = strokes:n=600
-[victim]
-dataset = mnist:n=1000
-epochs  = 1
-[defense none]
-[attack knockoff]
-budget = 100 400
-epochs = 2
-label  = soft hard
-INI
+small_sweep 2 </dev/null
 cells=8
 export OMP_NUM_THREADS=2
 heist_run() { # OUT ARG...

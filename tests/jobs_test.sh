@@ -3,22 +3,11 @@
 # KILLS (20) runners are killed.
 . tests/check.sh
 
-cat >"$dir/s.ini" <<'INI'
-[sweep]
-seeds = 1 2
-pool  = strokes:n=600
-[victim]
-dataset = mnist:n=1000
-epochs  = 1
-[defense none]
+small_sweep 2 <<'INI'
 [defense mad (argmax kept)]
 oracle = argmax
 [defense am]
 ood    = noise:n=300
-[attack knockoff]
-budget = 100 400
-epochs = 2
-label  = soft hard
 INI
 run() { # OUT ARG...
     out=$1

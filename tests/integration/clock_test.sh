@@ -4,19 +4,7 @@
 . tests/check.sh
 lib=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | head -n 1)
 [ -n "$lib" ] || { echo "FAIL: libfaketime is missing: sh base/deps.sh install-integration"; echo "0 passed, 1 failed"; exit 1; }
-cat >"$dir/s.ini" <<'INI'
-[sweep]
-seeds = 1 2
-pool  = strokes:n=600
-[victim]
-dataset = mnist:n=1000
-epochs  = 1
-[defense none]
-[attack knockoff]
-budget = 100 400
-epochs = 6
-label  = soft hard
-INI
+small_sweep 6 </dev/null
 run() { # OUT ARG...
     out=$1
     shift
