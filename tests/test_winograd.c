@@ -34,6 +34,17 @@ static float *maps(struct shape s, const char *name)
     return v;
 }
 
+static void run(struct single *s)
+{
+    float *scratch = mem_new(s->l->ops->scratch(s->l, N), sizeof *scratch), *const dx[LAYER_INPUTS] = {s->dx, NULL};
+    const float *const vx[LAYER_INPUTS] = {s->vx, NULL};
+    const struct pass p = {.n = N, .x = {s->x, NULL}, .y = s->y, .w = s->m->w, .stat = s->m->stat, .scratch = scratch};
+    s->l->ops->forward(s->l, &p);
+    s->l->ops->backward(s->l, &p, s->dy, s->dw, dx);
+    s->l->ops->tangent(s->l, &p, s->vw, vx, s->vy);
+    mem_free(scratch);
+}
+
 static struct single compute(const char *simd, const char *winograd, struct kind kind)
 {
     struct single s = {.kind = kind};
@@ -57,13 +68,7 @@ static struct single compute(const char *simd, const char *winograd, struct kind
     s.dx = mem_new(s.in, sizeof *s.dx);
     s.y = mem_new(s.out, sizeof *s.y);
     s.dw = mem_new(s.m->params, sizeof *s.dw);
-    float *scratch = mem_new(s.l->ops->scratch(s.l, N), sizeof *scratch), *const dx[LAYER_INPUTS] = {s.dx, NULL};
-    const float *const vx[LAYER_INPUTS] = {s.vx, NULL};
-    const struct pass p = {.n = N, .x = {s.x, NULL}, .y = s.y, .w = s.m->w, .stat = s.m->stat, .scratch = scratch};
-    s.l->ops->forward(s.l, &p);
-    s.l->ops->backward(s.l, &p, s.dy, s.dw, dx);
-    s.l->ops->tangent(s.l, &p, s.vw, vx, s.vy);
-    mem_free(scratch);
+    run(&s);
     return s;
 }
 
@@ -201,6 +206,32 @@ static void kernels_of_five_are_near_double_precision(void)
         }
 }
 
+/* One pixel of dy that is not zero, in images of both groups: what its kernel does not touch is exactly zero, for whoever asks
+ * for the sign of dx. */
+static void where_no_dy_arrives_dx_is_zero(void)
+{
+    static const struct kind kinds[] = {{6, 16, 5, 0, 12, 12}, {6, 16, 5, 2, 9, 11}};
+    enum { Y = 3, X = 6 };
+    unsetenv("HEIST_SIMD");
+    unsetenv("HEIST_WINOGRAD");
+    const char *const best = layer_simd();
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        const struct kind q = kinds[k];
+        struct single s = compute(best, "1", q);
+        memset(s.dy, 0, s.out * sizeof *s.dy);
+        for (size_t i = 0; i < s.out; i += 3) s.dy[i] = -0.0f;
+        for (int i = 0; i < N; i += 2) s.dy[at(s.l->out, i, 4, Y, X)] = 1;
+        run(&s);
+        for (int i = 0; i < N; i++)
+            for (int y = 0; y < q.h; y++)
+                for (int x = 0; x < q.w; x++) {
+                    const int ky = y + q.pad - Y, kx = x + q.pad - X, touched = i % 2 == 0 && ky >= 0 && ky < 5 && kx >= 0 && kx < 5;
+                    CHECK_INT(s.dx[at(s.l->in[0], i, 2, y, x)] != 0, touched);
+                }
+        single_free(&s);
+    }
+}
+
 static void the_switch_switches(void)
 {
     static const struct kind kinds[] = {{16, 16, 3, 1, SIDE, SIDE}, {6, 16, 5, 0, 12, 12}};
@@ -220,6 +251,7 @@ int main(void)
 {
     RUN(every_pair_of_channels_in_use_is_near_double_precision);
     RUN(kernels_of_five_are_near_double_precision);
+    RUN(where_no_dy_arrives_dx_is_zero);
     RUN(the_switch_switches);
     return check_done();
 }

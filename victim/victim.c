@@ -12,7 +12,7 @@
 #include "nn/safetensors.h"
 
 /* Raised when a change makes the same options give other weights. */
-static const char ENGINE[] = "engine 4";
+static const char ENGINE[] = "engine 5";
 
 const struct option victim_options[] = {
     {"dataset", OPTION_TEXT, NULL, 0, 0, 0, "data set the victim is trained and tested on"},

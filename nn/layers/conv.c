@@ -26,8 +26,7 @@
 struct own {
     int k, stride, pad;
     int fan_out; /* initialisation */
-    int winograd; /* 3: by winograd.h; 5: by winograd5.h, with `forward` and `dw` the other passes than dx as well */
-    int forward, dw;
+    int winograd, dw; /* 3: by winograd.h, 5: by winograd5.h, where dw says so for the weights' gradient too */
     int slots; /* threads that may share a convolution */
 };
 
@@ -64,8 +63,7 @@ static int shape(struct layer *l, const struct spec *opt)
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
 #ifndef LAYER_SIMD_naive
     if (layer_winograd()) o->winograd = winograd_pays(in.c, out, o->k, o->stride) ? 3 : winograd5_pays(in.c, out, o->k, o->stride) ? 5 : 0;
-    o->forward = o->winograd == 5 && winograd5_forward_pays(in.c);
-    o->dw = o->winograd == 5 && winograd5_dw_pays(in.c, out);
+    o->dw = o->winograd == 3 || (o->winograd == 5 && winograd5_dw_pays(out));
     l->together = (o->winograd == 3 && winograd_tiles(l->out.h, l->out.w) < 16) || /* the weights are transformed once a call */
                   (o->winograd == 5 && winograd5_together(in.c, out));
 #endif
@@ -366,7 +364,7 @@ static void forward_with(const struct layer *l, const struct pass *p, const floa
         winograd(&wg, groups, x, p->scratch, y);
         return;
     }
-    if (o->forward) {
+    if (o->winograd == 5) {
         winograd5(&wg, groups, 1, &x, &w, p->scratch, y);
         return;
     }
@@ -385,7 +383,7 @@ static void forward(const struct layer *l, const struct pass *p)
 static void tangent(const struct layer *l, const struct pass *p, const float *vw, const float *const vx[], float *vy)
 {
 #ifndef LAYER_SIMD_naive
-    if (((const struct own *)l->own)->forward && vw && vx[0]) { /* both in one go */
+    if (((const struct own *)l->own)->winograd == 5 && vw && vx[0]) { /* both in one go */
         const struct winograd wg = minimal(l, NULL, l->params > 1 ? vw + l->param[1].at : NULL, 0);
         const float *const x[] = {vx[0], p->x[0]}, *const w[] = {p->w + l->param[0].at, vw + l->param[0].at};
         winograd5(&wg, shape_groups(l->out, p->n), 2, x, w, p->scratch, vy);
@@ -575,7 +573,7 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
     const struct own *own = l->own;
-    if (own->winograd == 3 || own->dw) {
+    if (own->dw) {
         const struct winograd wg = minimal(l, NULL, NULL, 0);
         if (own->winograd == 3) winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
         else winograd5_dw(&wg, groups, p->x[0], dy, p->scratch, dw);

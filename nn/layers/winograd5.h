@@ -23,22 +23,17 @@ enum {
     FCHUNKS = 8                 /* parts of a batch that are summed alone, whatever the threads */
 };
 
-/* 5x5 and few channels: the transforms of the weights and of a tile of all channels stay in the cache. */
+/* 5x5 and few channels, but more than an image has: the transforms pay, and those of the weights and of a tile of all channels
+ * stay in the cache. */
 static int winograd5_pays(int ic, int oc, int k, int stride)
 {
-    return stride == 1 && k == FK && ic <= 64 && oc >= 6 && oc <= 64;
+    return stride == 1 && k == FK && ic >= 4 && ic <= 64 && oc >= 6 && oc <= 64;
 }
 
-/* For dx that is so, as the direct kernel sees a wide border of zeros; forward and dw it needs more channels to pay for the
- * transforms (and dw fills vectors with output channels). */
-static int winograd5_forward_pays(int ic)
+/* The weights' gradient fills vectors with output channels. */
+static int winograd5_dw_pays(int oc)
 {
-    return ic >= 3;
-}
-
-static int winograd5_dw_pays(int ic, int oc)
-{
-    return ic >= 4 && oc >= 12;
+    return oc >= 12;
 }
 
 /* The transform of the weights, made once a call, is as much work as a good part of a group's tiles. */
@@ -429,6 +424,37 @@ static void winograd5_overlap(const struct winograd *j, const float *m, int c, i
                 plane[((y0 + a) * j->w + x0 + b) * MAPS + t] += buffer[(a * FA + b) * MAPS + t];
 }
 
+/* Where no dy but zeros arrives (max-pooling and ReLU pass few on) dx is exactly zero, as the direct kernel's, and not what
+ * roundings left: attacks ask for its sign. */
+static void winograd5_unreached(const struct winograd *j, const float *dy, float *dx)
+{
+    const int pixels = j->oh * j->ow;
+    ivec some[pixels], row[j->oh * j->w]; /* nonzero: any channel's dy of this pixel; that a row of the kernel takes there */
+    for (int t = 0; t < MAPS; t += VL) {
+        for (int i = 0; i < pixels; i++) {
+            some[i] = ivec_all(0);
+            for (int o = 0; o < j->oc; o++) some[i] |= (ivec)vec_load(dy + (o * pixels + i) * MAPS + t);
+            some[i] &= 0x7fffffff; /* -0 is zero */
+        }
+        for (int y = 0; y < j->oh; y++)
+            for (int x = 0; x < j->w; x++) {
+                row[y * j->w + x] = ivec_all(0);
+                for (int k = 0; k < FK; k++)
+                    if (x + j->pad - k >= 0 && x + j->pad - k < j->ow) row[y * j->w + x] |= some[y * j->ow + x + j->pad - k];
+            }
+        for (int y = 0; y < j->h; y++)
+            for (int x = 0; x < j->w; x++) {
+                ivec hit = ivec_all(0);
+                for (int k = 0; k < FK; k++)
+                    if (y + j->pad - k >= 0 && y + j->pad - k < j->oh) hit |= row[(y + j->pad - k) * j->w + x];
+                for (int c = 0; c < j->ic; c++) {
+                    float *at = dx + ((c * j->h + y) * j->w + x) * MAPS + t;
+                    vec_store(at, vec_where(hit != 0, vec_load(at), vec_all(0)));
+                }
+            }
+    }
+}
+
 /* dx of one group: its tiles overlap, and are added in their order */
 static void winograd5_group_dx(const struct winograd *j, const float *u, const float *dy, float *dx)
 {
@@ -445,6 +471,7 @@ static void winograd5_group_dx(const struct winograd *j, const float *u, const f
                 for (int i = 0; i < cb; i++) winograd5_overlap(j, m + i * FSTEP, c + i, y0 - j->pad, x0 - j->pad, dx);
             }
         }
+    winograd5_unreached(j, dy, dx);
 }
 
 /* dx = the transpose of the convolution by j->weight, of dy */
