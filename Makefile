@@ -41,7 +41,7 @@ TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CHECKER := $(B)/tests/golden_check
 DATA ?= mnist fashion-mnist
 
-.PHONY: all run test test-integration check golden bench deps need lint fuzz clean help debug asan tsan
+.PHONY: all run test test-integration check golden bench deps need lint fuzz clean help debug asan tsan FORCE
 .SECONDARY:
 all: $(B)/heist
 debug asan tsan: all
