@@ -20,3 +20,8 @@ small_sweep() { # EPOCHS
         printf '%s\n' '[attack knockoff]' 'budget = 100 400' "epochs = $1" 'label  = soft hard'
     } >"$dir/s.ini"
 }
+
+# The processes that PID began, one a line; a bare system has no ps.
+children() { # PID
+    grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status 2>/dev/null | cut -d / -f 3
+}

@@ -45,7 +45,7 @@ while [ $i -lt "${KILLS:-20}" ]; do
     fi
     pid=$!
     pause
-    if [ $((i % 3)) = 2 ]; then kill -9 $(ps -o pid= --ppid $pid | head -n 1) && pause; fi 2>/dev/null
+    if [ $((i % 3)) = 2 ]; then kill -9 $(children $pid | head -n 1) && pause; fi 2>/dev/null
     kill -9 $pid 2>/dev/null && [ $((i % 3)) = 1 ] && collected=$((collected + 1))
     wait $pid 2>/dev/null
     i=$((i + 1))
@@ -64,7 +64,7 @@ pid=$!
 shot=0
 while [ $shot -lt 6 ] && kill -0 $pid 2>/dev/null; do
     sleep 0.1
-    worker=$(ps -o pid= --ppid $pid 2>/dev/null | head -n 1)
+    worker=$(children $pid | head -n 1)
     if [ -n "$worker" ] && kill -9 $worker 2>/dev/null; then shot=$((shot + 1)); fi
 done
 wait $pid
