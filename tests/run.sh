@@ -11,7 +11,10 @@ add() { # NAME LOG STATUS: counts the closing line of a log; a program that died
     [ -n "$counts" ] || { p=0 f=0; }
     [ "$3" = 0 ] || [ "${f:-0}" != 0 ] || f=1
     passed=$((passed + p)) failed=$((failed + f))
-    if [ "$f" = 0 ]; then echo "ok   $1 ($p)"; else echo "FAIL $1"; grep -v '^ok ' "$2" | tail -n 40; fi
+    [ "$f" != 0 ] || { echo "ok   $1 ($p)"; return; }
+    echo "FAIL $1"
+    grep -v '^ok ' "$2" | tail -n 40
+    grep '^FAIL: ' "$2" # once more, where it is easy to find: the end
 }
 
 mkdir -p "$build/logs"
