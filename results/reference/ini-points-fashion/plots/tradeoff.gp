@@ -24,7 +24,6 @@ array SIZE[3] = [1.4, 0.9, 2.0]
 size(name) = unit*SIZE[int((column(name)-1)/|FULL|)%3+1]
 set xlabel 'defended accuracy, % (what users get)'
 set ylabel 'clone test accuracy, %'
-set title 'right and down is better for the defender' font ',10' textcolor rgb '#666666'
 set xrange [85:89]
 set yrange [0:100]
 set ytics 20
@@ -33,17 +32,20 @@ set rmargin at screen 0.6750
 set key at screen 0.7000, 0.95 left top horizontal Left reverse samplen 1.2 maxcols 1
 width = 720; height = 430 # pixels
 scale = 2 # of the PNG
-do for [format in 'svg png'] {
-if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13' }
-if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale }
+inch = width > 7*134 ? (width < 7*188 ? width/7. : 188.) : 134. # pixels: 7 inches, a page of two columns, at the most, and 7 to 5 points a letter
+do for [format in 'svg png pdf'] {
+if (format eq 'svg') { set terminal svg size width,height dynamic noenhanced background 'white' font 'Helvetica,13'; small = ',10' }
+if (format eq 'png') { set terminal pngcairo size scale*width,scale*height noenhanced background 'white' font 'Sans,10' fontscale scale linewidth scale dashlength 0.7 pointscale 0.8*scale; small = ',8' }
+if (format eq 'pdf') { set terminal pdfcairo size (width/inch)in,(height/inch)in noenhanced font sprintf('Helvetica,%.2f', 7*134/inch) fontscale 0.85 linewidth 0.8*134/inch pointscale 0.5*134/inch; small = sprintf(',%.2f', 5.6*134/inch) }
 set output 'tradeoff.'.format
 unit = format eq 'svg' ? 0.7 : 1 # marks of one size in both
+set title 'right and down is better for the defender' font small textcolor rgb '#666666'
 plot \
   x with lines lc rgb '#999999' dt 2 lw 1 title 'clone as good as the victim', \
   data using (acc('defended_acc')):(acc('clone_acc_last')):(acc('defended_ci95')):(acc('clone_ci95')) with xyerrorbars lc rgb '#999999' lw 0.8 pt 0 notitle, \
   data using (acc('defended_acc')):(acc('clone_acc_last')):(size('attack_number')):(mark('attack_number')):(hue('defense_number')) with points ps variable pt variable lc rgb variable lw 1.6 notitle, \
-  data using (side(1)):(acc('clone_acc_last')):(number('defense_number')) with labels font ',9' left offset 0.6,0.35 notitle, \
-  data using (side(0)):(acc('clone_acc_last')):(number('defense_number')) with labels font ',9' right offset -0.6,0.35 notitle, \
+  data using (side(1)):(acc('clone_acc_last')):(number('defense_number')) with labels font small left offset 0.6,0.35 notitle, \
+  data using (side(0)):(acc('clone_acc_last')):(number('defense_number')) with labels font small right offset -0.6,0.35 notitle, \
   keyentry with points pt 7 ps 1.4*unit lc rgb 'black' title 'knockoff', \
   keyentry with points pt 5 ps 1.4*unit lc rgb 'black' title 'jbda', \
   keyentry with lines lc rgb 'white' lw 0.1 title ' ', \
