@@ -235,13 +235,12 @@ const struct option dataset_options[] = {
     {"classes", OPTION_TEXT, "all", 0, 0, NULL, "some classes, numbered anew: 0-4,7"},
     {"to", OPTION_TEXT, "as it is", 0, 0, NULL, "another shape, CxHxW: 3x32x32"},
     {"fit", OPTION_CHOICE, "cover", 0, 0, "cover stretch pad", "how: resized and cut, resized to the shape, or centred on black"},
-    {"like", OPTION_TEXT, "as it is", 0, 0, NULL, "the mean and deviation of another set in place of its own: mnist (loaders that normalise each set by itself)"},
     OPTION_END,
 };
 
 /* Their values in a spec. */
 struct common {
-    char *classes, *to, *fit, *like;
+    char *classes, *to, *fit;
 };
 
 static void common_free(struct common *c)
@@ -249,15 +248,13 @@ static void common_free(struct common *c)
     mem_free(c->classes);
     mem_free(c->to);
     mem_free(c->fit);
-    mem_free(c->like);
 }
 
 static char *name_of(const struct spec *s, const struct common *c, const struct images *m)
 {
     char *base = spec_text(s);
-    char *name = mem_print("%s%s%s%s%s%s%s%s%s", base, c->classes ? ":classes=" : "", c->classes ? c->classes : "", m->transformed ? ":to=" : "",
-                           m->transformed ? c->to : "", m->transformed && c->fit ? ":fit=" : "", m->transformed && c->fit ? c->fit : "",
-                           c->like ? ":like=" : "", c->like ? c->like : "");
+    char *name = mem_print("%s%s%s%s%s%s%s", base, c->classes ? ":classes=" : "", c->classes ? c->classes : "", m->transformed ? ":to=" : "",
+                           m->transformed ? c->to : "", m->transformed && c->fit ? ":fit=" : "", m->transformed && c->fit ? c->fit : "");
     mem_free(base);
     return name;
 }
@@ -298,46 +295,16 @@ static void images_free(struct images *m)
     mem_free(m);
 }
 
-/* Without a name. */
-static struct dataset *dataset_new(struct images *m)
+static struct dataset *dataset_new(struct images *m, char *name)
 {
     struct dataset *d = mem_new(1, sizeof *d);
-    *d = (struct dataset){.n = m->n, .shape = m->shape, .classes = m->classes, .pixels = m->pixels, .labels = m->labels, .names = m->names,
+    *d = (struct dataset){.name = name, .n = m->n, .shape = m->shape, .classes = m->classes, .pixels = m->pixels, .labels = m->labels, .names = m->names,
                           .memory = m};
     memcpy(d->mean, m->mean, sizeof d->mean);
     memcpy(d->std, m->std, sizeof d->std);
     if (*m->hash) memcpy(d->hash, m->hash, sizeof d->hash);
     else images_hash(d->hash, m);
     return d;
-}
-
-/* The `like` option: d's mean and deviation become another set's; *like becomes NULL where they are that already. */
-static int take_statistics(struct dataset *d, char **like, const char *name)
-{
-    if (!*like) return OK;
-    const struct dataset_info *of = dataset_find(*like);
-    if (!of) return err_prefix(dataset_unknown(*like), "data set %s: like", name);
-    if (!(of->std[0] > 0)) return err_set(ERR_OPTION, "data set %s: found like=%s, expected a set whose mean and deviation the catalogue has", name, *like);
-    if (of->shape.c != d->shape.c)
-        return err_set(ERR_SHAPE, "data set %s: found like=%s of %d channels, expected %d as its own images", name, *like, of->shape.c, d->shape.c);
-    if (memcmp(d->mean, of->mean, (size_t)d->shape.c * sizeof *d->mean) == 0 && memcmp(d->std, of->std, (size_t)d->shape.c * sizeof *d->std) == 0) {
-        mem_free(*like);
-        *like = NULL;
-        return OK;
-    }
-    char *text = mem_print("%s like", d->hash);
-    for (int c = 0; c < d->shape.c; c++) {
-        d->gain[c] = of->std[c] / d->std[c];
-        d->shift[c] = of->mean[c] - d->gain[c] * d->mean[c];
-        char *longer = mem_print("%s %a %a", text, (double)d->gain[c], (double)d->shift[c]);
-        mem_free(text);
-        text = longer;
-    }
-    hash_bytes(d->hash, text, strlen(text));
-    mem_free(text);
-    memcpy(d->mean, of->mean, sizeof d->mean);
-    memcpy(d->std, of->std, sizeof d->std);
-    return OK;
 }
 
 static int open_mixture(struct dataset **out, const char *text, const char *split)
@@ -350,8 +317,7 @@ static int open_mixture(struct dataset **out, const char *text, const char *spli
         return code;
     }
     images_measure(m);
-    *out = dataset_new(m);
-    (*out)->name = name;
+    *out = dataset_new(m, name);
     return OK;
 }
 
@@ -362,7 +328,6 @@ int dataset_open(struct dataset **out, const char *text, const char *split)
     struct dataset_info own;
     const struct dataset_info *info = NULL;
     struct images *m = mem_new(1, sizeof *m);
-    struct dataset *d = NULL;
     struct common c = {0};
     char *name = NULL; /* resolving frees the spec's own */
     int code = spec_parse(&s, text);
@@ -371,19 +336,13 @@ int dataset_open(struct dataset **out, const char *text, const char *split)
     code = find_info(&info, &own, name);
     if (code) goto out;
     const struct dataset_format *f = dataset_format(info);
-    c = (struct common){spec_take(&s, "classes"), spec_take(&s, "to"), spec_take(&s, "fit"), spec_take(&s, "like")};
+    c = (struct common){spec_take(&s, "classes"), spec_take(&s, "to"), spec_take(&s, "fit")};
     code = resolve(&s, info, f, split ? split : "train");
     if (!code) code = read_images(m, &s, &c, info, f);
     if (code) goto out;
-    d = dataset_new(m);
+    *out = dataset_new(m, name_of(&s, &c, m));
     m = NULL;
-    code = take_statistics(d, &c.like, name);
-    if (code) goto out;
-    d->name = name_of(&s, &c, d->memory);
-    *out = d;
-    d = NULL;
 out:
-    dataset_free(d);
     images_free(m);
     common_free(&c);
     spec_free(&s);
@@ -399,14 +358,6 @@ void dataset_free(struct dataset *d)
     mem_free(d);
 }
 
-/* like=: of one image's pixels. */
-static void take_on(const struct dataset *d, float *row)
-{
-    const size_t plane = (size_t)d->shape.h * (size_t)d->shape.w;
-    for (int c = 0; c < d->shape.c; c++, row += plane)
-        for (size_t j = 0; j < plane; j++) row[j] = d->gain[c] * row[j] + d->shift[c];
-}
-
 void dataset_batch(const struct dataset *d, const int *index, int first, int n, float *x)
 {
     size_t size = shape_size(d->shape);
@@ -416,6 +367,5 @@ void dataset_batch(const struct dataset *d, const int *index, int first, int n, 
         const uint8_t *p = d->pixels + (size_t)k * size;
         float *row = x + (size_t)i * size;
         for (size_t j = 0; j < size; j++) row[j] = (float)p[j] / 255.0f;
-        if (d->gain[0] > 0) take_on(d, row);
     }
 }

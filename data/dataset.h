@@ -14,8 +14,7 @@ struct dataset {
     int classes;           /* 0: unlabelled */
     const uint8_t *pixels; /* [n][c][h][w], 0..255 */
     const int *labels;     /* [n], 0 .. classes-1; NULL: unlabelled */
-    float mean[4], std[4]; /* per channel, of what dataset_batch gives; std > 0 */
-    float gain[4], shift[4]; /* like=: it gives gain * pixel + shift; gain 0: the pixel, in [0,1] */
+    float mean[4], std[4]; /* per channel, of pixels in [0,1]; std > 0 */
     char hash[HASH_TEXT];  /* of shape, pixels and labels */
     const char *names;     /* the classes, a line each; NULL: they have none */
     void *memory;          /* what dataset_free frees */
@@ -27,9 +26,7 @@ struct dataset {
  * to get it); ERR_OPTION: no such set, split or option, or fewer images than n; ERR_FORMAT: broken files; ERR_IO.
  *
  * classes=0-4,7 keeps some classes (data/classes.h), to=CxHxW:fit=cover|stretch|pad gives another shape (data/transform.h): for
- * every set. like=SET gives it the channels' mean and deviation of SET in place of its own: what a network trained on SET sees where
- * a loader normalises each set by its own statistics, as several published codes do with the attacker's pool. They stand in the
- * name where they change something.
+ * every set. They stand in the name where they change something.
  * n=COUNT keeps a random subset drawn by seed, in the set's own order; a larger n of one seed contains the smaller.
  * "a+b+c" is a mixture (data/mixture.h): as many images of each as the smallest has, unlabelled.
  * In a synthetic set it makes the first COUNT images. mean and std are those of the whole set, whatever n.
@@ -38,7 +35,7 @@ struct dataset {
 int dataset_open(struct dataset **out, const char *spec, const char *split);
 void dataset_free(struct dataset *d); /* accepts NULL */
 
-/* Images index[0..n) as rows x [n][c][h][w] in [0,1] (with like=, about there); index NULL: first, first+1, ... (else first is not used).
+/* Images index[0..n) as rows x [n][c][h][w] in [0,1]; index NULL: first, first+1, ... (else first is not used).
  * Every image asked for must exist (assert). */
 void dataset_batch(const struct dataset *d, const int *index, int first, int n, float *x);
 

@@ -22,11 +22,8 @@ static int open_parts(struct dataset **part, int *n, const char *text, const cha
     return code;
 }
 
-/* What a mixture expects of its parts: bytes of one shape. */
-static int alike(struct dataset *const *part, int n)
+static int one_shape(struct dataset *const *part, int n)
 {
-    for (int i = 0; i < n; i++)
-        if (part[i]->gain[0] > 0) return err_set(ERR_OPTION, "%s: found like= in a part of a mixture, which is measured as a whole", part[i]->name);
     for (int i = 1; i < n; i++) {
         const struct shape a = part[0]->shape, b = part[i]->shape;
         if (a.c != b.c || a.h != b.h || a.w != b.w)
@@ -40,7 +37,7 @@ int mixture_open(struct images *out, char **name, const char *text, const char *
 {
     struct dataset *part[PARTS] = {NULL};
     int n = 0, share = 0, code = open_parts(part, &n, text, split);
-    if (!code) code = alike(part, n);
+    if (!code) code = one_shape(part, n);
     if (code || !part[0]) goto out;
     share = part[0]->n;
     for (int i = 1; i < n; i++) share = part[i]->n < share ? part[i]->n : share;

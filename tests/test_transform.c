@@ -127,42 +127,6 @@ static void sets_take_shapes(void)
     CHECK_ERR(dataset_open(&mix, "noise:n=3:classes=1", NULL), ERR_OPTION, "has no labels");
 }
 
-/* Normalised by the statistics of the other set, it looks as it does normalised by its own. */
-static void sets_take_statistics(void)
-{
-    enum { N = 200, D = 784 };
-    struct dataset *plain = NULL, *like = NULL, *same = NULL, *again = NULL;
-    CHECK_OK(dataset_open(&plain, "strokes:n=200", NULL));
-    CHECK_OK(dataset_open(&like, "strokes:n=200:like=mnist", NULL));
-    CHECK(strstr(like->name, ":like=mnist") != NULL);
-    CHECK(strcmp(like->hash, plain->hash) != 0);
-    CHECK_NEAR(like->mean[0], 0.1307, 1e-4);
-    CHECK_NEAR(like->std[0], 0.3081, 1e-4);
-    static float a[N * D], b[N * D];
-    double worst = 0, sum = 0, square = 0;
-    dataset_batch(plain, NULL, 0, N, a);
-    dataset_batch(like, NULL, 0, N, b);
-    for (int i = 0; i < N * D; i++) {
-        const double own = ((double)a[i] - (double)plain->mean[0]) / (double)plain->std[0], far = ((double)b[i] - 0.1307) / 0.3081;
-        worst = fabs(own - far) > worst ? fabs(own - far) : worst;
-        sum += (double)b[i];
-        square += (double)b[i] * (double)b[i];
-    }
-    CHECK(worst < 1e-3);
-    CHECK_NEAR(sum / (N * D), 0.1307, 5e-3);
-    CHECK_NEAR(sqrt(square / (N * D) - (sum / (N * D)) * (sum / (N * D))), 0.3081, 5e-3);
-    CHECK_OK(dataset_open(&again, like->name, NULL)); /* a resolved name opens the same set */
-    CHECK_STR(again->hash, like->hash);
-    CHECK_STR(again->name, like->name);
-    dataset_free(again);
-    dataset_free(like);
-    dataset_free(plain);
-    CHECK_ERR(dataset_open(&same, "strokes:n=3:like=mnits", NULL), ERR_OPTION, "did you mean 'mnist'");
-    CHECK_ERR(dataset_open(&same, "strokes:n=3:like=cifar10", NULL), ERR_SHAPE, "found like=cifar10 of 3 channels, expected 1");
-    CHECK_ERR(dataset_open(&same, "strokes:n=3:like=noise", NULL), ERR_OPTION, "expected a set whose mean and deviation the catalogue has");
-    CHECK_ERR(dataset_open(&same, "strokes:n=3:like=mnist+noise:n=3", NULL), ERR_OPTION, "found like= in a part of a mixture");
-}
-
 static void ranges_are_read(void)
 {
     char keep[10], *text = NULL;
@@ -199,7 +163,6 @@ int main(void)
     RUN(constants_stay);
     RUN(cover_keeps_the_aspect);
     RUN(sets_take_shapes);
-    RUN(sets_take_statistics);
     RUN(ranges_are_read);
     RUN(sets_that_share_images);
     return check_done();
