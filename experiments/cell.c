@@ -13,13 +13,14 @@
 #include "data/place.h"
 #include "experiments/calibrate.h"
 #include "experiments/manifest.h"
+#include "nn/engine.h"
 #include "nn/layer.h"
 #include "version.h"
 #include "victim/serve.h"
 #include "victim/victim.h"
 
-/* Raised when a change makes the same options give other numbers. */
-static const char PROTOCOL[] = "protocol 2";
+/* Raised when a change makes the same options give other numbers, beyond what nn/engine.h says. */
+#define PROTOCOL "protocol 2"
 
 void cell_free(struct cell *c)
 {
@@ -87,7 +88,7 @@ static int check_sets(const struct cell *c, const struct data *d)
 static char *key_text(const struct cell *c, const struct data *d)
 {
     char *victim = spec_text(&c->victim), *attack = spec_text(&c->attack);
-    char *text = mem_print("%s|%s|%s|%s|%s|%s|%s|%s|%s %s %s %s|%llu %llu %llu", PROTOCOL, victim, c->defense, c->label, c->ood, c->pool, attack,
+    char *text = mem_print("%s|%s|%s|%s|%s|%s|%s|%s|%s %s %s %s|%llu %llu %llu", PROTOCOL " " ENGINE, victim, c->defense, c->label, c->ood, c->pool, attack,
                            c->clone_model, d->train->hash, d->test->hash, d->ood ? d->ood->hash : "", d->pool ? d->pool->hash : "",
                            (unsigned long long)c->victim_seed, (unsigned long long)c->defense_seed, (unsigned long long)c->attack_seed);
     mem_free(victim);

@@ -9,10 +9,8 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "data/supervised.h"
+#include "nn/engine.h"
 #include "nn/safetensors.h"
-
-/* Raised when a change makes the same options give other weights. */
-static const char ENGINE[] = "engine 5";
 
 const struct option victim_options[] = {
     {"dataset", OPTION_TEXT, NULL, 0, 0, 0, "data set the victim is trained and tested on"},
