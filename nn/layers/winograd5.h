@@ -424,34 +424,40 @@ static void winograd5_overlap(const struct winograd *j, const float *m, int c, i
                 plane[((y0 + a) * j->w + x0 + b) * MAPS + t] += buffer[(a * FA + b) * MAPS + t];
 }
 
+/* hit[x]: nonzero where some channel's dy of row y arrives at column x of dx; `some` [ow] is scratch */
+static void winograd5_reached(const struct winograd *j, const float *dy, int y, int t, ivec *some, ivec *hit)
+{
+    for (int x = 0; x < j->ow; x++) {
+        some[x] = ivec_all(0);
+        for (int o = 0; o < j->oc; o++) some[x] |= (ivec)vec_load(dy + ((o * j->oh + y) * j->ow + x) * MAPS + t);
+        some[x] &= 0x7fffffff; /* -0 is zero */
+    }
+    for (int x = 0; x < j->w; x++) {
+        hit[x] = ivec_all(0);
+        for (int k = 0; k < FK; k++)
+            if (x + j->pad - k >= 0 && x + j->pad - k < j->ow) hit[x] |= some[x + j->pad - k];
+    }
+}
+
 /* Where no dy but zeros arrives (max-pooling and ReLU pass few on) dx is exactly zero, as the direct kernel's, and not what
  * roundings left: attacks ask for its sign. */
 static void winograd5_unreached(const struct winograd *j, const float *dy, float *dx)
 {
-    const int pixels = j->oh * j->ow;
-    ivec some[pixels], row[j->oh * j->w]; /* nonzero: any channel's dy of this pixel; that a row of the kernel takes there */
+    ivec some[j->ow], row[FK][j->w]; /* row[r % FK]: what row r of dy reaches; the last FK rows, which all that row y of dx takes is from */
     for (int t = 0; t < MAPS; t += VL) {
-        for (int i = 0; i < pixels; i++) {
-            some[i] = ivec_all(0);
-            for (int o = 0; o < j->oc; o++) some[i] |= (ivec)vec_load(dy + (o * pixels + i) * MAPS + t);
-            some[i] &= 0x7fffffff; /* -0 is zero */
-        }
-        for (int y = 0; y < j->oh; y++)
-            for (int x = 0; x < j->w; x++) {
-                row[y * j->w + x] = ivec_all(0);
-                for (int k = 0; k < FK; k++)
-                    if (x + j->pad - k >= 0 && x + j->pad - k < j->ow) row[y * j->w + x] |= some[y * j->ow + x + j->pad - k];
-            }
-        for (int y = 0; y < j->h; y++)
+        int next = 0; /* the first row of dy that is not in row[] yet */
+        for (int y = 0; y < j->h; y++) {
+            for (; next <= y + j->pad && next < j->oh; next++) winograd5_reached(j, dy, next, t, some, row[next % FK]);
             for (int x = 0; x < j->w; x++) {
                 ivec hit = ivec_all(0);
                 for (int k = 0; k < FK; k++)
-                    if (y + j->pad - k >= 0 && y + j->pad - k < j->oh) hit |= row[(y + j->pad - k) * j->w + x];
+                    if (y + j->pad - k >= 0 && y + j->pad - k < j->oh) hit |= row[(y + j->pad - k) % FK][x];
                 for (int c = 0; c < j->ic; c++) {
                     float *at = dx + ((c * j->h + y) * j->w + x) * MAPS + t;
                     vec_store(at, vec_where(hit != 0, vec_load(at), vec_all(0)));
                 }
             }
+        }
     }
 }
 
