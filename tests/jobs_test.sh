@@ -107,8 +107,11 @@ run bad --jobs 0
 check "--jobs 0 is refused" 'grep -q "found .0., expected a number of processes, 1 to 1024" "$dir/bad.log"'
 OMP_NUM_THREADS=2 "$HEIST" run "$dir/s.ini" --out "$dir/lock" --cache "$dir/one.cache" --jobs 2 >"$dir/first.log" 2>&1 &
 pid=$!
-sleep 0.3
+i=0
+until grep -qs "process $pid" "$dir/lock/.lock" || [ $i = 600 ]; do sleep 0.05 && i=$((i + 1)); done
+kill -STOP $pid # it stays, however slow the second one is
 run lock --jobs 2
+kill -CONT $pid
 check "a second runner is told who has the folder" 'grep -q "in use by process $pid" "$dir/lock.log"'
 wait $pid
 echo "$passed passed, $failed failed"

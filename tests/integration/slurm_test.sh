@@ -123,7 +123,7 @@ heist status "out, here" >"$dir/status.log" 2>&1
 check "status: Slurm has them" 'grep -Eq ": 20 cells: [0-9]+ done, [0-9]+ running, 0 failed, [1-9][0-9]* to go" "$dir/status.log" && grep -Eq "^  Slurm: [0-9]+ tasks run, [1-9][0-9]* wait" "$dir/status.log"'
 
 # ---- a task is cancelled, the process of another is killed, a node is drained and comes back; the cells stand still meanwhile, so that
-# nothing here depends on how fast they are
+# fast ones do not end before it is done
 cells_on() { # NODE: the processes that compute its cells, one a line: those that hold a cell's lock
     for inode in $(ls -i "$out"/cells/*/.lock | awk '{ print $1 }'); do
         for p in $(awk -v file=":$inode\$" '$2 == "FLOCK" && $6 ~ file { print $5 }' /proc/locks); do
@@ -135,27 +135,27 @@ held() { # stops them all; true when four stand still
     for p in $(cells_on n1) $(cells_on n2); do kill -STOP "$p"; done
     [ "$(for p in $(cells_on n1) $(cells_on n2); do grep '^State:.T' "/proc/$p/status"; done | wc -l)" = 4 ]
 }
-within 60 held || { squeue; fatal "no cells run on both nodes" "$cluster/ctld.log"; }
+within 300 held || { squeue; fatal "no cells run on both nodes" "$cluster/ctld.log"; }
 heist status "out, here" >"$dir/status.log" 2>&1
 check "status: four run" 'grep -Eq ": 20 cells: [0-9]+ done, 4 running, 0 failed" "$dir/status.log" && grep -q "  running [0-9a-f]*  mnist" "$dir/status.log"'
 scontrol update nodename=n2 state=drain reason=test
 scancel "$(queue RUNNING -w n2 | head -n 1)"
 for p in $(cells_on n2); do kill -CONT "$p"; done
 check "a task's process is killed" 'kill -9 "$(cells_on n1 | head -n 1)"'
-within 60 '[ -z "$(squeue -h -w n2)" ]' || fatal "n2 does not drain" "$cluster/ctld.log"
+within 300 '[ -z "$(squeue -h -w n2)" ]' || fatal "n2 does not drain" "$cluster/ctld.log"
 check "a drained node runs nothing" '[ -n "$(queue RUNNING -w n1)" ] && sinfo -h -n n2 -o %T | grep -q drained'
 scontrol update nodename=n2 state=resume
 check "it comes back" 'within 60 "[ -n \"\$(squeue -h -w n2)\" ]"'
 for p in $(cells_on n1); do kill -CONT "$p"; done
 finished 300
 heist status "out, here" >"$dir/status.log" 2>&1
-check "the last job has collected" '[ "$(wc -l <"$out/results.csv")" = $((cells - 2 + 1)) ] && ! [ -e "$out/cells/"*/results.csv ]'
+check "the last job has collected" '[ "$(wc -l <"$out/results.csv")" = $((cells - 2 + 1)) ] && [ -z "$(ls "$out"/cells/*/results.csv 2>/dev/null)" ]'
 check "status: two are left, nobody runs them, and the time" 'grep -q ": 20 cells: 18 done, 0 running, 0 failed, 2 to go" "$dir/status.log" && grep -q "nobody runs it" "$dir/status.log" && grep -q "^time to go: about " "$dir/status.log"'
 
 # ---- the same command again
 submit
 check "what was killed is submitted again, its victim not" 'grep -q ": 2 cells submitted, after 0 victims; 0 are with Slurm already, 18 are done" "$dir/submit.log"'
-finished 120
+finished 300
 sorted() { numbers "$1/results.csv" | sort; }
 sorted "$work/local" >"$dir/a"
 sorted "$out" >"$dir/b"
