@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -34,6 +35,24 @@ out:
     if (code) mem_free(bytes);
     else *out = bytes;
     return code;
+}
+
+int file_map(void **out, size_t *size, const char *path)
+{
+    struct stat st;
+    void *map = NULL;
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    int why = file < 0 || fstat(file, &st) ? errno : 0;
+    if (!why && !S_ISREG(st.st_mode)) why = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    if (!why && st.st_size) {
+        map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+        if (map == MAP_FAILED) why = errno;
+    }
+    if (file >= 0) close(file);
+    if (why) return err_set(why == ENOENT ? ERR_MISSING : ERR_IO, "%s: %s", path, strerror(why));
+    *out = map;
+    *size = (size_t)st.st_size;
+    return OK;
 }
 
 static int write_all(int fd, const char *bytes, size_t size)

@@ -8,6 +8,10 @@
 /* The whole file with a 0 behind it; mem_free frees *out. ERR_MISSING where there is none, ERR_IO. */
 int file_read(char **out, size_t *size, const char *path);
 
+/* Maps the whole file for reading; munmap(*out, *size) frees. An empty file: NULL and 0. ERR_MISSING, ERR_IO. Whoever cuts it while it is
+ * mapped ends the process (SIGBUS); replacing it (rename) does not. */
+int file_map(void **out, size_t *size, const char *path);
+
 /* Replaces `path` by these bytes: written beside it, flushed to disk, renamed. ERR_IO: the old file stands. */
 int file_write(const char *path, const void *bytes, size_t size);
 

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 #include "data/entries.h"
 #include "data/format.h"
 #include "data/place.h"
@@ -116,32 +117,56 @@ static int add_names(struct images *m, const struct reading *r)
     return code;
 }
 
-static int read_split(struct images *m, const struct reading *r)
+/* Into the pixels and labels that there is room for. */
+static int read_files(struct images *m, const struct reading *r)
 {
     const int most = r->info->n[r->test];
     int code = OK;
-    *m = (struct images){.shape = {3, 32, 32, ROWS}, .classes = r->classes};
-    m->pixels = mem_new((size_t)most * CIFAR_PIXELS, 1);
-    m->labels = mem_new((size_t)most, sizeof *m->labels);
+    m->n = 0;
     for (int i = 0; i < r->files->n && !code; i++)
         if (is_split(r->files->entry[i].path, r->hundred, r->test)) code = add_file(m, r, i);
     if (!code && m->n != most) code = err_set(ERR_FORMAT, "%s: %d %s images, expected %d (%s)", r->files->root, m->n, r->test ? "test" : "training", most, r->info->name);
     return code ? code : add_names(m, r);
 }
 
+/* Labels stand between the pixels, so that the files themselves cannot be mapped. key NULL: it is not kept. */
+static int read_split(struct images *out, const struct reading *r, const char *key)
+{
+    struct images m = {.n = r->info->n[r->test], .shape = {3, 32, 32, ROWS}, .classes = r->classes, .labels = mem_new((size_t)r->info->n[r->test], sizeof *m.labels)};
+    struct decoded d;
+    int code = OK;
+    if (!decoded_begin(&d, &m, key)) {
+        code = read_files(&m, r);
+        if (!code && key) images_measure(&m);
+        if (!code && key) images_hash(m.hash, &m);
+        if (code) images_clear(&m);
+    }
+    decoded_end(&d, &m, !code);
+    if (!code) *out = m;
+    return code;
+}
+
+static int open_root(struct images *out, const struct reading *r, struct entries *files, const char *root)
+{
+    char key[HASH_TEXT], *how = mem_print("cifar%s %s%s", r->hundred ? "100" : "10", r->test ? "test" : "train", r->coarse ? " coarse" : "");
+    const int large = decoded_large(&(struct images){.n = r->info->n[r->test], .shape = {3, 32, 32, ROWS}});
+    const int found = large ? decoded_find(out, key, files, root, how) : 0;
+    int code = found < 0 ? found : OK;
+    if (!found && !files->root) code = entries_list(files, root);
+    if (!code && !found) code = read_split(out, r, large ? key : NULL);
+    mem_free(how);
+    return code;
+}
+
 static int cifar_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
 {
     (void)t;
     struct entries files = {0};
-    struct images m = {0};
     struct reading r = {.info = info, .files = &files, .hundred = info->classes == 100, .test = spec_is(spec, "split", "test"), .coarse = spec_is(spec, "labels", "coarse")};
     r.classes = r.coarse ? 20 : info->classes;
     if (r.coarse && !r.hundred) return err_set(ERR_OPTION, "data set %s: found labels=coarse, but only cifar100 has coarse labels", info->name);
     char *root = where(info, r.test), *advice = dataset_advice(info);
-    int code = root ? entries_list(&files, root) : err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
-    if (!code) code = read_split(&m, &r);
-    if (code) images_clear(&m);
-    else *out = m;
+    int code = root ? open_root(out, &r, &files, root) : err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
     entries_free(&files);
     mem_free(root);
     mem_free(advice);

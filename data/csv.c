@@ -8,19 +8,22 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 #include "data/format.h"
 #include "data/gz.h"
 #include "data/place.h"
 
 enum { STEP = 1 << 16, LABEL_MOST = 65535 };
-static const size_t MOST = (size_t)8 << 30; /* bytes of pixels; they are held in memory */
+static const size_t MOST = (size_t)8 << 30; /* bytes of pixels */
 
 /* ---- a file ------------------------------------------------------------------------------------------------------------------- */
 
 /* Rows as they come. The first row that counts says how many columns there are. */
 struct reading {
     const char *path;
-    struct csv_images *out;
+    struct images *out;
+    int kept;                 /* 1: from DECODED_LARGE bytes on, rows are only counted, to be read again into a file */
+    enum { GROW, COUNT, FILL } how; /* room grows with the rows; nothing is stored; there is room for as many as were counted */
     int row, column, columns; /* row: of the file, from 1; column: fields of it so far; columns 0: not known yet */
     int header;               /* the first row was of names */
     size_t size, room;        /* pixels of an image; images that there is room for */
@@ -77,11 +80,18 @@ static void keep_first(struct reading *r, const char *text, size_t n)
     r->first[r->column] = v;
 }
 
+static void changed(struct reading *r)
+{
+    r->code = err_set(ERR_FORMAT, "%s: row %d: the file changed while it was read", r->path, r->row);
+}
+
 static void put(struct reading *r, int v, const char *text, size_t n)
 {
-    struct csv_images *m = r->out;
+    struct images *m = r->out;
     const int pixel = r->column - (m->labels != NULL);
     if (v < 0 || v > (pixel < 0 ? LABEL_MOST : 255)) fail(r, text, n, pixel < 0 ? LABEL_MOST : 255);
+    else if (r->how == COUNT) return;
+    else if (r->how == FILL && (size_t)m->n == r->room) changed(r);
     else if (pixel < 0) m->labels[m->n] = v;
     else m->pixels[(size_t)m->n * r->size + (size_t)pixel] = (uint8_t)v;
 }
@@ -98,7 +108,7 @@ static void on_field(void *field, size_t n, void *context)
 /* The columns are those of the first row: what is an image? */
 static void begin(struct reading *r)
 {
-    struct csv_images *m = r->out;
+    struct images *m = r->out;
     const size_t columns = (size_t)r->column, known = m->shape.c ? shape_size(m->shape) : 0;
     struct shape s = m->shape;
     const int bare = known ? columns == known : shape_of_row(&s, columns);
@@ -111,9 +121,23 @@ static void begin(struct reading *r)
     m->shape = s;
     r->columns = r->column;
     r->size = shape_size(s);
+    if (r->how == FILL) {
+        if (labelled != (m->labels != NULL)) changed(r);
+        return;
+    }
     if (labelled) m->labels = mem_new(1, sizeof *m->labels);
     m->pixels = mem_new(1, 1);
     grow(r);
+}
+
+/* For one more row. */
+static void make_room(struct reading *r)
+{
+    const size_t n = (size_t)r->out->n;
+    if (r->how == FILL || (r->how == GROW && n < r->room)) return;
+    if (n * r->size > MOST / 2 || n > INT_MAX / 2) r->code = err_set(ERR_FORMAT, "%s: row %d: more than %zu bytes of pixels", r->path, r->row, MOST / 2);
+    else if (r->how == GROW && r->kept && 2 * n * r->size > DECODED_LARGE) r->how = COUNT;
+    else if (r->how == GROW) grow(r);
 }
 
 /* The numbers of the first row, that were kept aside. */
@@ -136,10 +160,7 @@ static void on_row(int end, void *context)
     }
     if (!r->code && r->column != r->columns) r->code = err_set(ERR_FORMAT, "%s: row %d: %d columns, expected %d as above", r->path, r->row, r->column, r->columns);
     if (!r->code && !(r->header && r->row == 1)) r->out->n++;
-    if (!r->code && (size_t)r->out->n == r->room) {
-        if (r->room * r->size > MOST / 2 || r->room > INT_MAX / 2) r->code = err_set(ERR_FORMAT, "%s: row %d: more than %zu bytes of pixels", r->path, r->row, MOST / 2);
-        else grow(r);
-    }
+    if (!r->code) make_room(r);
     r->row++;
     r->column = 0;
 }
@@ -162,21 +183,49 @@ static int parse(struct reading *r, struct gz *g)
     return r->code;
 }
 
-int csv_images_read(struct csv_images *out, const char *path, struct shape want)
+static int read_file(struct reading *r)
 {
-    struct gz g = {.path = path};
-    want.lanes = ROWS;
-    struct csv_images m = {.shape = want};
-    struct reading r = {.path = path, .out = &m, .row = 1};
-    int code = gz_open(&g, path);
-    if (!code) code = parse(&r, &g);
-    if (!code && !m.n) code = err_set(ERR_FORMAT, "%s: no row of numbers in it", path);
+    struct gz g = {.path = r->path};
+    int code = gz_open(&g, r->path);
+    if (!code) code = parse(r, &g);
+    if (!code && !r->out->n) code = err_set(ERR_FORMAT, "%s: no row of numbers in it", r->path);
     gz_close(&g);
-    mem_free(r.first);
-    if (code) {
-        mem_free(m.pixels);
-        mem_free(m.labels);
-    } else *out = m;
+    mem_free(r->first);
+    return code;
+}
+
+/* The rows that were counted, into room for them. */
+static int fill(struct images *m, const char *path, const char *key)
+{
+    const int n = m->n;
+    struct reading r = {.path = path, .out = m, .row = 1, .how = FILL, .room = (size_t)n};
+    struct decoded d;
+    int code = OK;
+    mem_free(m->pixels);
+    if (m->labels) {
+        mem_free(m->labels);
+        m->labels = mem_new((size_t)n, sizeof *m->labels);
+        m->classes = LABEL_MOST + 1; /* as they stand in the file */
+    }
+    if (!decoded_begin(&d, m, decoded_large(m) ? key : NULL)) {
+        m->n = 0;
+        code = read_file(&r);
+        if (!code && m->n != n) code = err_set(ERR_FORMAT, "%s: %d rows, then %d: the file changed while it was read", path, n, m->n);
+        if (code) images_clear(m);
+    }
+    decoded_end(&d, m, !code);
+    return code;
+}
+
+int csv_images_read(struct images *out, const char *path, struct shape want, const char *key)
+{
+    want.lanes = ROWS;
+    struct images m = {.shape = want};
+    struct reading r = {.path = path, .out = &m, .row = 1, .kept = key != NULL};
+    int code = read_file(&r);
+    if (!code && r.how == COUNT) code = fill(&m, path, key);
+    if (code) images_clear(&m);
+    else *out = m;
     return code;
 }
 
@@ -232,31 +281,39 @@ static int read_shape(struct shape *s, const struct dataset_info *info, const st
     return OK;
 }
 
+/* A file's images, as they were kept or as they are read. */
+static int read_kept(struct images *out, const char *path, struct shape want)
+{
+    /* A pixel takes two characters at least, and no gzip has more than 1032 of them in a byte. */
+    const int64_t size = file_size(path), least = strcmp(path + strlen(path) - 3, ".gz") ? 2 * (int64_t)DECODED_LARGE : DECODED_LARGE / 516;
+    char key[HASH_TEXT], *how = mem_print("csv %dx%dx%d", want.c, want.h, want.w);
+    const int found = size < least ? 0 : decoded_find(out, key, NULL, path, how);
+    mem_free(how);
+    if (found) return found < 0 ? found : OK;
+    return csv_images_read(out, path, want, size < least ? NULL : key);
+}
+
 /* A user's own set has as many classes as the labels of all its splits say, so that train and test agree. */
-static int count_classes(int *classes, const struct csv_images *m, const struct dataset_info *info, const char *folder, int split, struct shape want)
+static int count_classes(int *classes, const struct images *m, const struct dataset_info *info, const char *folder, int split, struct shape want)
 {
     char *path = find_in(info, folder, !split);
-    struct csv_images other = {0};
-    int code = path ? csv_images_read(&other, path, want) : OK;
+    struct images other = {0};
+    int code = path ? read_kept(&other, path, want) : OK;
     for (int i = 0; i < m->n; i++)
         if (m->labels[i] >= *classes) *classes = m->labels[i] + 1;
     for (int i = 0; i < other.n && other.labels; i++)
         if (other.labels[i] >= *classes) *classes = other.labels[i] + 1;
-    mem_free(other.pixels);
-    mem_free(other.labels);
+    images_clear(&other);
     mem_free(path);
     return code;
 }
 
-static int add_labels(struct images *out, struct csv_images *m, const struct dataset_info *info, const char *folder, int split, struct shape want, const char *path)
+static int add_labels(struct images *m, const struct dataset_info *info, const char *folder, int split, struct shape want, const char *path)
 {
     int classes = info->classes, code = OK;
     if (!m->labels) return classes ? err_set(ERR_FORMAT, "%s: rows of pixels alone, expected a label before them (%s)", path, info->name) : OK;
     if (!classes) code = count_classes(&classes, m, info, folder, split, want);
-    if (code) return code;
-    int *value = m->labels;
-    m->labels = NULL;
-    return images_label(out, info, value, classes, path);
+    return code ? code : images_label(m, info, m->labels, classes, path);
 }
 
 static int csv_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
@@ -266,20 +323,17 @@ static int csv_open(struct images *out, const struct dataset_info *info, const s
     int own = 0;
     char *folder = NULL, *path = find_file(&folder, info, split, &own);
     struct shape want = {0};
-    struct csv_images m = {0};
-    struct images read = {0};
+    struct images m = {0};
     if (!path) return dataset_missing(info, split);
     int code = read_shape(&want, info, spec);
-    if (!code) code = csv_images_read(&m, path, want);
+    if (!code) code = read_kept(&m, path, want);
     if (code) goto out;
-    read = (struct images){.n = m.n, .shape = m.shape, .pixels = m.pixels};
-    if (spec_is(spec, "order", "pixels")) images_planes(&read);
-    code = images_fit(&read, info, split, own, path);
-    if (!code && info->transposed) images_transpose(&read);
-    if (!code) code = add_labels(&read, &m, info, folder, split, want, path);
-    mem_free(m.labels);
-    if (code) images_clear(&read);
-    else *out = read;
+    if (spec_is(spec, "order", "pixels")) images_planes(&m);
+    code = images_fit(&m, info, split, own, path);
+    if (!code && info->transposed) images_transpose(&m);
+    if (!code) code = add_labels(&m, info, folder, split, want, path);
+    if (code) images_clear(&m);
+    else *out = m;
 out:
     mem_free(folder);
     mem_free(path);

@@ -2,20 +2,13 @@
 #ifndef HEIST_DATA_CSV_H
 #define HEIST_DATA_CSV_H
 
-#include <stdint.h>
+#include "data/format.h"
 
-#include "nn/shape.h"
-
-struct csv_images {
-    int n;
-    struct shape shape;
-    uint8_t *pixels; /* [n][c][h][w], or as the file has them; mem_free frees */
-    int *labels;     /* [n], as in the file; NULL: its rows have none; mem_free frees */
-};
-
-/* Reads a file, gzipped or not. want: the images' shape; c 0: by the number of columns, 784, 1024 or 3072 (shape_of_row). A row of one
- * number more has its label first. ERR_MISSING, ERR_IO; ERR_FORMAT: columns that are no image, rows of another length, a pixel that is
+/* Reads a file, gzipped or not: n, shape, pixels [n][c][h][w] or as the file has them, labels as in the file (NULL: its rows have none);
+ * images_clear frees. want: the images' shape; c 0: by the number of columns, 784, 1024 or 3072 (shape_of_row). A row of one
+ * number more has its label first. key (data/decoded.h): what it is kept by, where it is large; it is then read twice, and not grown in memory;
+ * NULL: it is not. ERR_MISSING, ERR_IO; ERR_FORMAT: columns that are no image, rows of another length, a pixel that is
  * no whole number of 0 to 255, a label of 0 to 65535, broken quotes, no row. */
-int csv_images_read(struct csv_images *out, const char *path, struct shape want);
+int csv_images_read(struct images *out, const char *path, struct shape want, const char *key);
 
 #endif

@@ -188,18 +188,18 @@ out:
     return code;
 }
 
+static void transform_one(uint8_t *out, const uint8_t *pixels, struct shape from, const void *transform)
+{
+    transform_image(transform, pixels, from, out);
+}
+
 static int transform_all(struct images *m, const struct transform *t, const char *name)
 {
     if (m->transformed || !transform_changes(t, m->shape)) return OK;
     if (m->shape.c != 1 && m->shape.c != 3)
         return err_set(ERR_SHAPE, "data set %s: its images have %d channels, to= expects 1 or 3", name, m->shape.c);
-    const size_t from = shape_size(m->shape), to = shape_size(t->to);
-    uint8_t *pixels = mem_new((size_t)m->n, to);
-#pragma omp parallel for schedule(static)
-    for (int i = 0; i < m->n; i++) transform_image(t, m->pixels + (size_t)i * from, m->shape, pixels + (size_t)i * to);
-    images_drop(m);
-    m->pixels = pixels;
-    m->shape = t->to;
+    static const char *const fit[] = {[FIT_COVER] = "cover", [FIT_STRETCH] = "stretch", [FIT_PAD] = "pad"};
+    images_remake(m, t->to, fit[t->fit], transform_one, t);
     m->transformed = 1;
     return OK;
 }

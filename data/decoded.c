@@ -18,13 +18,13 @@
 
 /* The file: this, the pixels at `HEAD`, the labels, the names. */
 static const char magic[16] = "heist decoded 1";
-enum { HEAD = 4096, LABELS = 1 << 20 };
+enum { HEAD = 4096, LABELS = 1 << 20, CHANNELS = 4 };
 struct head {
     char magic[16];
     int32_t n, c, h, w, classes, labelled, transformed;
     float mean[4], std[4];
-    char hash[HASH_TEXT];
-    uint64_t names; /* bytes */
+    char hash[HASH_TEXT]; /* "": not known */
+    uint64_t names;       /* bytes */
 };
 
 static uint64_t rounded(uint64_t bytes)
@@ -45,8 +45,8 @@ static uint64_t names_at(const struct head *h)
 static int plausible(const struct head *h, uint64_t size)
 {
     const int side = TRANSFORM_SIDE;
-    return memcmp(h->magic, magic, sizeof magic) == 0 && h->n > 0 && (h->c == 1 || h->c == 3) && h->h > 0 && h->h <= side && h->w > 0 && h->w <= side &&
-           h->classes >= 0 && h->classes <= LABELS && h->names <= size && !h->hash[HASH_TEXT - 1] && strlen(h->hash) == HASH_TEXT - 1 &&
+    return memcmp(h->magic, magic, sizeof magic) == 0 && h->n > 0 && h->c > 0 && h->c <= CHANNELS && h->h > 0 && h->h <= side && h->w > 0 && h->w <= side &&
+           h->classes >= 0 && h->classes <= LABELS && h->names <= size && !h->hash[HASH_TEXT - 1] && (!*h->hash || strlen(h->hash) == HASH_TEXT - 1) &&
            names_at(h) + h->names == size;
 }
 
@@ -64,7 +64,7 @@ static int map_file(struct images *out, int file)
     struct stat st;
     struct head h;
     if (fstat(file, &st) || pread(file, &h, sizeof h, 0) != (ssize_t)sizeof h || !plausible(&h, (uint64_t)st.st_size)) return 0;
-    struct images m = {.n = h.n, .shape = {h.c, h.h, h.w, ROWS}, .classes = h.classes, .transformed = h.transformed, .map_size = (size_t)st.st_size};
+    struct images m = {.n = h.n, .shape = {h.c, h.h, h.w, ROWS}, .classes = h.classes, .transformed = h.transformed, .fixed = 1, .map_size = (size_t)st.st_size};
     uint8_t *map = mmap(NULL, m.map_size, PROT_READ, MAP_PRIVATE, file, 0);
     if (map == MAP_FAILED) return 0;
     if (h.labelled && !read_labels(&m, &h, map)) {
@@ -97,6 +97,37 @@ int decoded_open(struct images *out, const char *key)
     if (file >= 0) close(file);
     mem_free(path);
     return found;
+}
+
+/* ---- what it is kept by ------------------------------------------------------------------- */
+
+static int key_of(char key[HASH_TEXT], const char *root, const struct entries *s, const char *how)
+{
+    char *text = NULL, hash[HASH_TEXT] = "";
+    size_t size = 0;
+    int code = s ? OK : hash_file(hash, root);
+    FILE *f = code ? NULL : open_memstream(&text, &size);
+    if (!f) return code ? code : err_set(ERR_IO, "no memory");
+    fprintf(f, "decoded 1 %s\n%s\n", how, s ? s->root : hash);
+    for (int i = 0; s && i < s->n; i++) fprintf(f, "%s\n%zu %lld\n", s->entry[i].path, s->entry[i].size, (long long)s->entry[i].mtime);
+    fclose(f);
+    hash_bytes(key, text, size);
+    free(text);
+    return OK;
+}
+
+int decoded_large(const struct images *m)
+{
+    return (size_t)m->n >= (DECODED_LARGE + shape_size(m->shape) - 1) / shape_size(m->shape);
+}
+
+int decoded_find(struct images *out, char key[HASH_TEXT], struct entries *s, const char *root, const char *how)
+{
+    struct stat st;
+    const int folder = s && stat(root, &st) == 0 && S_ISDIR(st.st_mode);
+    int code = folder ? entries_list(s, root) : OK;
+    if (!code) code = key_of(key, root, folder ? s : NULL, how);
+    return code ? code : decoded_open(out, key);
 }
 
 /* ---- making one --------------------------------------------------------------------------- */
@@ -148,7 +179,7 @@ static void drop_part(struct decoded *d)
 int decoded_begin(struct decoded *d, struct images *m, const char *key)
 {
     const struct head h = head_of(m);
-    *d = (struct decoded){.path = path_of(key), .file = -1, .size = (size_t)(names_at(&h) + h.names)};
+    *d = (struct decoded){.path = key ? path_of(key) : NULL, .file = -1, .size = (size_t)labels_at(&h)};
     struct images other;
     if (d->path) {
         d->part = mem_print("%s.part", d->path);
@@ -162,7 +193,7 @@ int decoded_begin(struct decoded *d, struct images *m, const char *key)
         }
         if (!code) code = reserve(d);
         if (code) {
-            progress_say("decoded pictures are not kept: %s", err_text());
+            progress_say("decoded images are not kept: %s", err_text());
             drop_part(d);
         }
     }
@@ -174,19 +205,41 @@ int decoded_begin(struct decoded *d, struct images *m, const char *key)
     return 0;
 }
 
-void decoded_end(struct decoded *d, const struct images *m, int keep)
+static int put(int file, const void *bytes, size_t size, uint64_t at)
+{
+    const char *from = bytes;
+    while (size) {
+        const ssize_t n = pwrite(file, from, size, (off_t)at);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return -1;
+        from += n;
+        at += (uint64_t)n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* What stands behind the pixels, then the head. */
+static int finish(const struct decoded *d, const struct images *m)
+{
+    const struct head h = head_of(m);
+    if (ftruncate(d->file, (off_t)(names_at(&h) + h.names))) return -1;
+    if (h.labelled && put(d->file, m->labels, (size_t)m->n * sizeof *m->labels, labels_at(&h))) return -1;
+    if (put(d->file, m->names, (size_t)h.names, names_at(&h))) return -1;
+    memcpy(d->map, &h, sizeof h);
+    return msync(d->map, d->size, MS_SYNC) || fsync(d->file) || rename(d->part, d->path) ? -1 : 0;
+}
+
+void decoded_end(struct decoded *d, struct images *m, int keep)
 {
     if (d->map && keep) {
-        const struct head h = head_of(m);
-        uint8_t *map = d->map;
-        memcpy(map, &h, sizeof h);
-        if (h.labelled) memcpy(map + labels_at(&h), m->labels, (size_t)m->n * sizeof *m->labels);
-        if (h.names) memcpy(map + names_at(&h), m->names, (size_t)h.names);
-        if (msync(map, d->size, MS_SYNC) || rename(d->part, d->path)) progress_say("decoded pictures are not kept: %s: %s", d->path, strerror(errno));
+        if (finish(d, m)) progress_say("decoded images are not kept: %s: %s", d->path, strerror(errno));
         else {
             close(d->file);
             d->file = -1;
         }
+        m->fixed = 1; /* whoever wrote to it now would write into the file */
+        mprotect(d->map, d->size, PROT_READ);
     }
     drop_part(d);
     mem_free(d->part);

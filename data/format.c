@@ -7,12 +7,14 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 
 void images_drop(struct images *m)
 {
     if (m->map) munmap(m->map, m->map_size);
     else mem_free(m->pixels);
     m->map = NULL;
+    m->fixed = 0;
     m->pixels = NULL;
     m->hash[0] = 0;
 }
@@ -25,29 +27,80 @@ void images_clear(struct images *m)
     *m = (struct images){0};
 }
 
+/* What the pixels and `how` are kept by: the labels have no part in it. */
+static void remade_key(char key[HASH_TEXT], const struct images *m, struct shape to, const char *how)
+{
+    char hash[HASH_TEXT];
+    images_hash(hash, &(struct images){.n = m->n, .shape = m->shape, .pixels = m->pixels});
+    char *text = mem_print("remade 1 %s to %dx%dx%d of %s", how, to.c, to.h, to.w, hash);
+    hash_bytes(key, text, strlen(text));
+    mem_free(text);
+}
+
+void images_remake(struct images *m, struct shape to, const char *how, image_maker *one, const void *with)
+{
+    struct images made = {.n = m->n, .shape = to};
+    struct decoded d;
+    const size_t from = shape_size(m->shape), size = shape_size(to);
+    const int large = decoded_large(&made);
+    char key[HASH_TEXT];
+    if (large) remade_key(key, m, to, how);
+    if (!large || !decoded_open(&made, key)) {
+        if (!decoded_begin(&d, &made, large ? key : NULL)) {
+#pragma omp parallel for schedule(static)
+            for (int i = 0; i < m->n; i++) one(made.pixels + (size_t)i * size, m->pixels + (size_t)i * from, m->shape, with);
+        }
+        decoded_end(&d, &made, 1);
+    }
+    images_drop(m);
+    m->pixels = made.pixels;
+    m->map = made.map;
+    m->map_size = made.map_size;
+    m->fixed = made.fixed;
+    m->shape = to;
+}
+
+/* The same pixels in another order. */
+static void reorder(struct images *m, const char *how, image_maker *one)
+{
+    const size_t size = shape_size(m->shape);
+    if (m->fixed) {
+        images_remake(m, m->shape, how, one, NULL);
+        return;
+    }
+    uint8_t *image = mem_new(size, 1);
+    for (int i = 0; i < m->n; i++) {
+        memcpy(image, m->pixels + (size_t)i * size, size);
+        one(m->pixels + (size_t)i * size, image, m->shape, NULL);
+    }
+    mem_free(image);
+}
+
+static void transpose(uint8_t *out, const uint8_t *pixels, struct shape s, const void *with)
+{
+    const size_t h = (size_t)s.h, w = (size_t)s.w;
+    (void)with;
+    for (int c = 0; c < s.c; c++, pixels += h * w, out += h * w)
+        for (size_t i = 0; i < h; i++)
+            for (size_t j = 0; j < w; j++) out[i * w + j] = pixels[j * h + i];
+}
+
 void images_transpose(struct images *m)
 {
-    const size_t h = (size_t)m->shape.h, w = (size_t)m->shape.w;
-    uint8_t *plane = mem_new(h, w);
-    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * shape_size(m->shape); p < end; p += h * w) {
-        memcpy(plane, p, h * w);
-        for (size_t i = 0; i < h; i++)
-            for (size_t j = 0; j < w; j++) p[i * w + j] = plane[j * h + i];
-    }
-    mem_free(plane);
+    reorder(m, "transposed", transpose);
+}
+
+static void planes(uint8_t *out, const uint8_t *pixels, struct shape s, const void *with)
+{
+    const size_t plane = (size_t)s.h * (size_t)s.w, c = (size_t)s.c;
+    (void)with;
+    for (size_t k = 0; k < c; k++)
+        for (size_t i = 0; i < plane; i++) out[k * plane + i] = pixels[i * c + k];
 }
 
 void images_planes(struct images *m)
 {
-    const size_t plane = (size_t)m->shape.h * (size_t)m->shape.w, c = (size_t)m->shape.c;
-    if (c == 1) return;
-    uint8_t *one = mem_new(plane, c);
-    for (uint8_t *p = m->pixels, *end = p + (size_t)m->n * plane * c; p < end; p += plane * c) {
-        memcpy(one, p, plane * c);
-        for (size_t i = 0; i < plane; i++)
-            for (size_t k = 0; k < c; k++) p[k * plane + i] = one[i * c + k];
-    }
-    mem_free(one);
+    if (m->shape.c > 1) reorder(m, "planes", planes);
 }
 
 int shape_of_row(struct shape *out, size_t pixels)

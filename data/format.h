@@ -23,11 +23,17 @@ struct images {
     char hash[HASH_TEXT];  /* of shape, pixels and labels; "": not known */
     void *map;             /* a mapped file, in which the pixels lie; munmap frees */
     size_t map_size;
+    int fixed;             /* 1: mapped for reading alone: the pixels cannot be written to */
 };
 
 /* Frees what it holds; pixels alone, with their hash. */
 void images_clear(struct images *m);
 void images_drop(struct images *m);
+
+/* Pixels of another shape or order, made image by image by `one`, at any number of threads; `how` says which. They are kept
+ * (data/decoded.h) where they are many. */
+typedef void image_maker(uint8_t *out, const uint8_t *pixels, struct shape from, const void *with);
+void images_remake(struct images *m, struct shape to, const char *how, image_maker *one, const void *with);
 
 /* Of images whose files have them column by column, pixels [n][c][w][h], to [n][c][h][w]. */
 void images_transpose(struct images *m);

@@ -36,18 +36,25 @@ static int failed(const struct gz *g, size_t at)
     return err_set(ERR_FORMAT, "%s: broken gzip, %zu bytes came out of it: %s", g->path, at, text);
 }
 
+/* One more piece, at most `room` bytes: *n, 0 at the end. have: for the message. */
+static int read_piece(int *n, struct gz *g, void *to, size_t room, size_t have)
+{
+    int why = Z_OK;
+    *n = gzread(g->file, to, (unsigned)(room < STEP ? room : STEP));
+    if (*n >= 0) gzerror(g->file, &why);
+    return *n < 0 || (*n == 0 && why != Z_OK && why != Z_STREAM_END) ? failed(g, have) : OK; /* a cut gzip gives 0 and Z_BUF_ERROR */
+}
+
 int gz_read(uint8_t **out, size_t *size, struct gz *g, size_t limit)
 {
     size_t room = limit < STEP ? limit : STEP, have = 0;
     uint8_t *bytes = mem_new(room, 1);
     for (;;) {
-        int n = gzread(g->file, bytes + have, (unsigned)(room - have < STEP ? room - have : STEP));
-        int why = Z_OK;
-        if (n >= 0) gzerror(g->file, &why);
-        if (n < 0 || (n == 0 && why != Z_OK && why != Z_STREAM_END)) { /* a cut gzip gives 0 and Z_BUF_ERROR */
+        int n, code = read_piece(&n, g, bytes + have, room - have, have);
+        if (code) {
             mem_free(bytes);
             *out = NULL;
-            return failed(g, have);
+            return code;
         }
         have += (size_t)n;
         if (n == 0 || have == limit) break;
@@ -61,6 +68,19 @@ int gz_read(uint8_t **out, size_t *size, struct gz *g, size_t limit)
     *out = bytes;
     *size = have;
     return OK;
+}
+
+int gz_copy(uint8_t *to, size_t *size, struct gz *g, size_t limit)
+{
+    uint8_t *scratch = to ? NULL : mem_new(STEP, 1);
+    int code = OK, n = 1;
+    for (*size = 0; !code && n && *size < limit; *size += (size_t)n) {
+        n = 0;
+        code = read_piece(&n, g, to ? to + *size : scratch, limit - *size, *size);
+        if (code) n = 0;
+    }
+    mem_free(scratch);
+    return code;
 }
 
 int gz_hash(char out[HASH_TEXT], const char *path, size_t limit)

@@ -22,6 +22,9 @@ void gz_close(struct gz *g);
  * ERR_FORMAT: a broken or cut gzip; ERR_IO. */
 int gz_read(uint8_t **out, size_t *size, struct gz *g, size_t limit);
 
+/* The same into `to`, which has room for `limit` bytes; NULL: they are only counted. */
+int gz_copy(uint8_t *to, size_t *size, struct gz *g, size_t limit);
+
 /* SHA-256 of a file's contents, decompressed. ERR_FORMAT also where they are longer than `limit`. */
 int gz_hash(char out[HASH_TEXT], const char *path, size_t limit);
 

@@ -7,12 +7,13 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 #include "data/format.h"
 #include "data/gz.h"
 #include "data/place.h"
 
 enum { MAGIC = 0x00000800, SIDE = 4096, CHANNELS = 4 };
-static const size_t MOST = (size_t)8 << 30; /* bytes; sets are held in memory */
+static const size_t MOST = (size_t)8 << 30; /* bytes that come out of a gzip */
 
 /* ---- one file --------------------------------------------------------------------------- */
 
@@ -58,10 +59,6 @@ static int check_dims(struct idx *x, const uint8_t *header, const char *path)
         x->dim[i] = (int)v;
         x->size *= v; /* below 2^31 * 4 * 2^24, so it cannot overflow */
     }
-    char text[64];
-    if (x->size > MOST)
-        return err_set(ERR_FORMAT, "%s: the header says %s, %zu bytes; expected at most %zu", path,
-                       dims_text(text, sizeof text, x), x->size, MOST);
     return OK;
 }
 
@@ -77,17 +74,35 @@ static int read_dims(struct idx *x, struct gz *g)
     return code;
 }
 
+static int read_header(struct idx *x, struct gz *g, int least, int most)
+{
+    int code = read_magic(&x->dims, g, least, most);
+    return code ? code : read_dims(x, g);
+}
+
+/* Are there as many bytes of data as the header says? size: how many there are, at least. */
+static int check_size(const struct idx *x, size_t size, const char *path)
+{
+    char text[64];
+    dims_text(text, sizeof text, x);
+    if (size < x->size) return err_set(ERR_FORMAT, "%s: %zu bytes of data, expected %zu (%s)", path, size, x->size, text);
+    if (size > x->size) return err_set(ERR_FORMAT, "%s: bytes behind the data, expected %zu bytes (%s)", path, x->size, text);
+    return OK;
+}
+
+static int check_most(const struct idx *x, const char *path)
+{
+    char text[64];
+    if (x->size <= MOST) return OK;
+    return err_set(ERR_FORMAT, "%s: the header says %s, %zu bytes; expected at most %zu", path, dims_text(text, sizeof text, x), x->size, MOST);
+}
+
 static int read_data(struct idx *x, struct gz *g)
 {
     size_t size = 0;
-    char text[64];
-    int code = gz_read(&x->bytes, &size, g, x->size + 1);
-    if (code) return code;
-    dims_text(text, sizeof text, x);
-    if (size < x->size)
-        code = err_set(ERR_FORMAT, "%s: %zu bytes of data, expected %zu (%s)", g->path, size, x->size, text);
-    if (size > x->size)
-        code = err_set(ERR_FORMAT, "%s: bytes behind the data, expected %zu bytes (%s)", g->path, x->size, text);
+    int code = check_most(x, g->path);
+    if (!code) code = gz_read(&x->bytes, &size, g, x->size + 1);
+    if (!code) code = check_size(x, size, g->path);
     if (code) mem_free(x->bytes);
     return code;
 }
@@ -97,11 +112,78 @@ int idx_read(struct idx *out, const char *path, int least, int most)
     struct gz g = {.path = path};
     struct idx x = {0};
     int code = gz_open(&g, path);
-    if (!code) code = read_magic(&x.dims, &g, least, most);
-    if (!code) code = read_dims(&x, &g);
+    if (!code) code = read_header(&x, &g, least, most);
     if (!code) code = read_data(&x, &g);
     gz_close(&g);
     if (!code) *out = x;
+    return code;
+}
+
+/* ---- a file of images ------------------------------------------------------------------- */
+
+static int map_pixels(struct images *m, const struct idx *x, const char *path)
+{
+    const size_t head = 4 + 4 * (size_t)x->dims;
+    int code = file_map(&m->map, &m->map_size, path);
+    if (code) return code;
+    code = check_size(x, m->map_size > head ? m->map_size - head : 0, path);
+    m->fixed = 1;
+    m->pixels = (uint8_t *)m->map + head;
+    if (code) images_drop(m);
+    return code;
+}
+
+/* The data alone, behind the header, into `pixels`; NULL: are they there? */
+static int unpack(uint8_t *pixels, const struct idx *x, const char *path)
+{
+    struct gz g = {.path = path};
+    struct idx again = {0};
+    size_t size = 0;
+    int code = gz_open(&g, path);
+    if (!code) code = read_header(&again, &g, x->dims, x->dims);
+    if (!code) code = gz_copy(pixels, &size, &g, x->size + !pixels);
+    if (!code) code = check_size(x, size, path);
+    gz_close(&g);
+    return code;
+}
+
+/* A large one is unpacked twice: nothing is laid out for a size that only its header claims. */
+static int unpack_kept(struct images *m, const struct idx *x, const char *path, int transposed)
+{
+    struct decoded d;
+    char key[HASH_TEXT];
+    int code = check_most(x, path), found = code ? 0 : decoded_find(m, key, NULL, path, transposed ? "idx transposed" : "idx");
+    if (code || found) return found < 0 ? found : code;
+    code = unpack(NULL, x, path);
+    if (code) return code;
+    if (!decoded_begin(&d, m, key)) {
+        code = unpack(m->pixels, x, path);
+        if (!code && transposed) images_transpose(m);
+        if (code) images_drop(m);
+    }
+    decoded_end(&d, m, !code);
+    return code;
+}
+
+int idx_images(struct images *out, const char *path, int transposed)
+{
+    struct gz g = {.path = path};
+    struct idx x = {0};
+    struct images m = {0};
+    int code = gz_open(&g, path);
+    if (!code) code = read_header(&x, &g, 3, 4);
+    if (code) goto out;
+    const int *d = x.dim + x.dims - 2;
+    m = (struct images){.n = x.dim[0], .shape = {x.dims == 4 ? x.dim[1] : 1, d[0], d[1], ROWS}};
+    if (g.packed && decoded_large(&m)) code = unpack_kept(&m, &x, path, transposed);
+    else {
+        code = g.packed ? read_data(&x, &g) : map_pixels(&m, &x, path);
+        if (g.packed) m.pixels = x.bytes;
+        if (!code && transposed) images_transpose(&m);
+    }
+    if (!code) *out = m;
+out:
+    gz_close(&g);
     return code;
 }
 
@@ -166,15 +248,8 @@ static char *where(const struct dataset_info *info, int split)
 
 static int read_images(struct images *out, const struct dataset_info *info, const struct found *f, int split)
 {
-    struct idx x = {0};
-    int code = idx_read(&x, f->images, 3, 4);
-    if (code) return code;
-    const int *d = x.dim + x.dims - 2;
-    *out = (struct images){.n = x.dim[0], .shape = {x.dims == 4 ? x.dim[1] : 1, d[0], d[1], ROWS}, .pixels = x.bytes};
-    code = images_fit(out, info, split, f->own, f->images);
-    if (code) return code;
-    if (info->transposed) images_transpose(out);
-    return OK;
+    int code = idx_images(out, f->images, info->transposed);
+    return code ? code : images_fit(out, info, split, f->own, f->images);
 }
 
 /* A user's own set has as many classes as the labels of all its splits say, so that train and test agree. */

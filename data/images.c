@@ -348,48 +348,29 @@ out:
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-/* What the decoded pixels depend on: an archive's bytes, or a folder's paths, sizes and times; the split; the transform. */
-static int cache_key(char key[HASH_TEXT], const char *root, const struct entries *s, int split, const struct transform *t)
-{
-    char *text = NULL, hash[HASH_TEXT] = "";
-    size_t size = 0;
-    int code = s ? OK : hash_file(hash, root);
-    FILE *f = code ? NULL : open_memstream(&text, &size);
-    if (!f) return code ? code : err_set(ERR_IO, "no memory");
-    fprintf(f, "decoded 1 split %d to %dx%dx%d fit %d\n%s\n", split, t->to.c, t->to.h, t->to.w, (int)t->fit, s ? s->root : hash);
-    for (int i = 0; s && i < s->n; i++) fprintf(f, "%s\n%zu %lld\n", s->entry[i].path, s->entry[i].size, (long long)s->entry[i].mtime);
-    fclose(f);
-    hash_bytes(key, text, size);
-    free(text);
-    return OK;
-}
-
 static int images_open(struct images *out, const struct dataset_info *info, const struct spec *spec, const struct transform *t)
 {
     const int split = spec_is(spec, "split", "test");
     char key[HASH_TEXT], *root = where(info, split);
     struct entries s = {0};
     struct layout l = {0};
-    struct stat st;
-    int code = OK, listed = 0;
     if (!root) {
         char *advice = dataset_advice(info);
-        code = err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
+        int code = err_set(ERR_MISSING, "%s: not on this machine; %s", info->name, advice);
         mem_free(advice);
         return code;
     }
-    if (stat(root, &st) == 0 && S_ISDIR(st.st_mode)) {
-        code = entries_list(&s, root);
-        listed = !code;
-    }
-    if (!code) code = cache_key(key, root, listed ? &s : NULL, split, t);
-    if (!code && !decoded_open(out, key)) {
-        if (!listed) code = entries_list(&s, root);
+    char *how = mem_print("split %d to %dx%dx%d fit %d", split, t->to.c, t->to.h, t->to.w, (int)t->fit);
+    const int found = decoded_find(out, key, &s, root, how);
+    int code = found < 0 ? found : OK;
+    if (!found) {
+        if (!s.root) code = entries_list(&s, root);
         if (!code) code = lay_out(&l, &s, split);
         if (!code) code = decode(out, &s, &l, t, key, info->name);
     }
     layout_free(&l);
     entries_free(&s);
+    mem_free(how);
     mem_free(root);
     return code;
 }

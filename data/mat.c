@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 #include "data/format.h"
 #include "data/place.h"
 
@@ -151,31 +152,33 @@ static int find(matvar_t **out, mat_t *m, const char *name, const char *path)
     return OK;
 }
 
-static int read_pixels(struct mat *out, mat_t *m, size_t largest, const char *path)
+/* What X says of the images, before there is room for them. */
+static int read_shape(struct images *out, matvar_t **x, mat_t *m, size_t largest, const char *path)
 {
-    matvar_t *x = NULL;
     char text[128];
-    int code = find(&x, m, "X", path);
-    if (code) goto out;
-    const int rank = x->rank;
-    const size_t *d = x->dims;
-    if (x->class_type != MAT_C_UINT8 || (rank != 3 && rank != 4) || d[0] < 1 || d[0] > SIDE || d[1] < 1 || d[1] > SIDE || (d[2] != 1 && d[2] != 3) ||
-        (rank == 4 && (d[3] < 1 || d[3] > INT_MAX))) {
-        code = err_set(ERR_FORMAT, "%s: X is %s of class %d, expected height x width x 1 or 3 x images of bytes (class 9)", path, dims_text(text, sizeof text, x),
-                       (int)x->class_type);
-        goto out;
-    }
+    int code = find(x, m, "X", path);
+    if (code) return code;
+    const matvar_t *v = *x;
+    const int rank = v->rank;
+    const size_t *d = v->dims;
+    if (v->class_type != MAT_C_UINT8 || (rank != 3 && rank != 4) || d[0] < 1 || d[0] > SIDE || d[1] < 1 || d[1] > SIDE || (d[2] != 1 && d[2] != 3) ||
+        (rank == 4 && (d[3] < 1 || d[3] > INT_MAX)))
+        return err_set(ERR_FORMAT, "%s: X is %s of class %d, expected height x width x 1 or 3 x images of bytes (class 9)", path, dims_text(text, sizeof text, v),
+                       (int)v->class_type);
     const size_t n = rank == 4 ? d[3] : 1, each = d[0] * d[1] * d[2]; /* 2^31 x 2^26: no overflow */
-    if (n * each > largest || n * each > INT_MAX) {
-        code = err_set(ERR_FORMAT, "%s: X is %s, expected at most the %zu bytes that the file has for it, and %d", path, dims_text(text, sizeof text, x), largest,
+    if (n * each > largest || n * each > INT_MAX)
+        return err_set(ERR_FORMAT, "%s: X is %s, expected at most the %zu bytes that the file has for it, and %d", path, dims_text(text, sizeof text, v), largest,
                        INT_MAX);
-        goto out;
-    }
-    *out = (struct mat){.n = (int)n, .shape = {(int)d[2], (int)d[0], (int)d[1], ROWS}, .pixels = mem_new(n, each)};
-    if (Mat_VarReadDataLinear(m, x, out->pixels, 0, 1, (int)(n * each))) code = err_set(ERR_FORMAT, "%s: X: its %zu bytes are not all there, or broken", path, n * each);
-out:
-    Mat_VarFree(x);
-    return code;
+    *out = (struct images){.n = (int)n, .shape = {(int)d[2], (int)d[0], (int)d[1], ROWS}};
+    return OK;
+}
+
+static int read_pixels(struct images *out, mat_t *m, matvar_t *x, const char *path)
+{
+    const size_t size = (size_t)out->n * shape_size(out->shape);
+    if (Mat_VarReadDataLinear(m, x, out->pixels, 0, 1, (int)size)) return err_set(ERR_FORMAT, "%s: X: its %zu bytes are not all there, or broken", path, size);
+    images_transpose(out); /* MATLAB's order: the row runs first */
+    return OK;
 }
 
 /* libmatio gives a variable's numbers in its class. */
@@ -184,7 +187,7 @@ static double number(const void *data, enum matio_classes type, size_t i)
     return type == MAT_C_UINT8 ? ((const uint8_t *)data)[i] : ((const double *)data)[i];
 }
 
-static int read_labels(struct mat *out, mat_t *m, int classes, const char *path)
+static int read_labels(struct images *out, mat_t *m, int classes, const char *path)
 {
     matvar_t *y = NULL;
     void *data = NULL;
@@ -222,26 +225,37 @@ static int gate_file(size_t *largest, const char *path)
     return code;
 }
 
-int mat_read(struct mat *out, const char *path, int classes)
+static int read_all(struct images *out, mat_t *m, size_t largest, const char *path, int classes, const char *key)
 {
-    struct mat r = {0};
+    matvar_t *x = NULL;
+    struct decoded d;
+    int code = read_shape(out, &x, m, largest, path);
+    if (code) goto out;
+    out->classes = classes;
+    if (!decoded_begin(&d, out, decoded_large(out) ? key : NULL)) {
+        code = read_pixels(out, m, x, path);
+        if (!code) code = read_labels(out, m, classes, path);
+        if (code) images_clear(out);
+    }
+    decoded_end(&d, out, !code);
+out:
+    Mat_VarFree(x);
+    return code;
+}
+
+int mat_read(struct images *out, const char *path, int classes, const char *key)
+{
+    struct images r = {0};
     size_t largest;
     int code = gate_file(&largest, path);
     if (code) return code;
     Mat_LogInitFunc("heist", silent);
     mat_t *m = Mat_Open(path, MAT_ACC_RDONLY);
     if (!m) return err_set(ERR_FORMAT, "%s: libmatio cannot open it, expected a MAT file of version 5", path);
-    code = read_pixels(&r, m, largest, path);
-    if (!code) code = read_labels(&r, m, classes, path);
+    code = read_all(&r, m, largest, path, classes, key);
     Mat_Close(m);
-    if (code) {
-        mem_free(r.pixels);
-        mem_free(r.labels);
-        return code;
-    }
-    images_transpose(&(struct images){.n = r.n, .shape = r.shape, .pixels = r.pixels}); /* MATLAB's order: the row runs first */
-    *out = r;
-    return OK;
+    if (!code) *out = r;
+    return code;
 }
 
 /* ---- a set ----------------------------------------------------------------------------------------------------------------- */
@@ -276,12 +290,12 @@ static int mat_open(struct images *out, const struct dataset_info *info, const s
 {
     (void)t;
     const int split = spec_is(spec, "split", "test");
-    int own = 0, code;
-    char *path = find_file(info, split, &own);
-    struct mat m = {0};
+    int own = 0;
+    char *path = find_file(info, split, &own), key[HASH_TEXT];
     if (!path) return dataset_missing(info, split);
-    code = mat_read(&m, path, info->classes);
-    if (!code) *out = (struct images){.n = m.n, .shape = m.shape, .classes = info->classes, .pixels = m.pixels, .labels = m.labels};
+    const int found = decoded_find(out, key, NULL, path, "mat");
+    int code = found < 0 ? found : OK;
+    if (!found) code = mat_read(out, path, info->classes, key);
     if (!code) code = images_fit(out, info, split, own, path);
     if (code) images_clear(out);
     mem_free(path);

@@ -3,18 +3,10 @@
 #ifndef HEIST_DATA_MAT_H
 #define HEIST_DATA_MAT_H
 
-#include <stdint.h>
+#include "data/format.h"
 
-#include "nn/shape.h"
-
-struct mat {
-    int n;
-    struct shape shape;
-    uint8_t *pixels; /* [n][c][h][w]; mem_free frees */
-    int *labels;     /* [n], 0 .. classes-1; mem_free frees */
-};
-
-/* ERR_MISSING, ERR_IO; ERR_FORMAT: another kind or version, X or y missing or of another type or shape, a label out of range, cut. */
-int mat_read(struct mat *out, const char *path, int classes);
+/* n, shape, classes, pixels and labels; images_clear frees. key (data/decoded.h; NULL: none): what it is kept by, where it is large.
+ * ERR_MISSING, ERR_IO; ERR_FORMAT: another kind or version, X or y missing or of another type or shape, a label out of range, cut. */
+int mat_read(struct images *out, const char *path, int classes, const char *key);
 
 #endif

@@ -1,18 +1,15 @@
 #include "data/npy.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "data/decoded.h"
 #include "data/entries.h"
 #include "data/format.h"
 #include "data/place.h"
@@ -172,21 +169,8 @@ static void file_close(struct file *f)
 
 static int map(struct file *f)
 {
-    struct stat st;
-    const int file = open(f->path, O_RDONLY | O_CLOEXEC);
-    if (file < 0 || fstat(file, &st)) {
-        int code = err_set(errno == ENOENT ? ERR_MISSING : ERR_IO, "%s: %s", f->path, strerror(errno));
-        if (file >= 0) close(file);
-        return code;
-    }
-    f->size = (size_t)st.st_size;
-    f->map = f->size ? mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_PRIVATE, file, 0) : NULL; /* written to: pages of our own */
-    close(file);
-    if (f->map == MAP_FAILED) {
-        f->map = NULL;
-        return err_set(ERR_IO, "%s: %s", f->path, strerror(errno));
-    }
-    return npy_read(&f->array, f->map, f->size, f->path);
+    int code = file_map(&f->map, &f->size, f->path);
+    return code ? code : npy_read(&f->array, f->map, f->size, f->path);
 }
 
 /* The array of a .npz: arr_0, as numpy.savez calls the first, or its only one. */
@@ -206,11 +190,16 @@ static int unzip(struct file *f)
     return code;
 }
 
+static int is_zip(const char *path)
+{
+    return path[strlen(path) - 1] == 'z';
+}
+
 /* Takes the path, also where it fails: file_close frees. */
 static int file_open(struct file *f, char *path)
 {
     *f = (struct file){.path = path};
-    return strcmp(path + strlen(path) - 1, "z") == 0 ? unzip(f) : map(f);
+    return is_zip(path) ? unzip(f) : map(f);
 }
 
 /* ---- a set ------------------------------------------------------------------------------------------------------------------- */
@@ -269,7 +258,8 @@ static int shape_of(struct shape *s, int *last, const struct npy *a, const char 
     return OK;
 }
 
-static int read_pixels(struct images *m, struct file *f)
+/* key: what a .npz is kept by, where it is large. */
+static int read_pixels(struct images *m, struct file *f, const char *key)
 {
     const struct npy *a = &f->array;
     int last = 0;
@@ -277,16 +267,33 @@ static int read_pixels(struct images *m, struct file *f)
     int code = shape_of(&m->shape, &last, a, f->path);
     if (code) return code;
     m->n = a->dim[0];
-    m->pixels = (uint8_t *)(uintptr_t)a->data;
-    m->map = f->map;
-    m->map_size = f->size;
-    f->map = NULL; /* m's from here on */
-    if (!m->map) {
-        m->pixels = mem_new(a->count, 1);
-        memcpy(m->pixels, a->data, a->count);
+    if (f->map) {
+        m->pixels = (uint8_t *)(uintptr_t)a->data;
+        m->map = f->map;
+        m->map_size = f->size;
+        m->fixed = 1;
+        f->map = NULL; /* m's from here on */
+        if (last) images_planes(m);
+        return OK;
     }
-    if (last) images_planes(m);
+    struct decoded d;
+    if (!decoded_begin(&d, m, decoded_large(m) ? key : NULL)) {
+        memcpy(m->pixels, a->data, a->count);
+        if (last) images_planes(m);
+    }
+    decoded_end(&d, m, 1);
     return OK;
+}
+
+/* Takes the path. */
+static int open_pixels(struct images *m, struct file *f, char *path)
+{
+    char key[HASH_TEXT];
+    *f = (struct file){.path = path};
+    const int found = is_zip(path) ? decoded_find(m, key, NULL, path, "npz") : 0;
+    if (found) return found < 0 ? found : OK;
+    int code = file_open(f, path);
+    return code ? code : read_pixels(m, f, key);
 }
 
 static int read_labels(int **value, const struct file *f, int n)
@@ -345,8 +352,7 @@ static int npy_open(struct images *out, const struct dataset_info *info, const s
     struct file f = {0};
     struct images m = {0};
     if (!path) return dataset_missing(info, split);
-    int code = file_open(&f, path);
-    if (!code) code = read_pixels(&m, &f);
+    int code = open_pixels(&m, &f, path);
     if (!code) code = images_fit(&m, info, split, own, f.path);
     if (!code && info->transposed) images_transpose(&m);
     if (!code) code = add_labels(&m, info, folder, split);

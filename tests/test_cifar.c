@@ -2,6 +2,7 @@
 #include "data/cifar.h"
 
 #include "data/dataset.h"
+#include "data/format.h"
 #include "tests/scratch.h"
 
 enum { TEST = 10000, BATCH = 10000 };
@@ -51,7 +52,21 @@ static void cifar10_is_read_batch_after_batch(void)
         CHECK_INT(d->labels[i], (i % BATCH + i / BATCH + 1) % 10);
         for (int k = 0; k < CIFAR_PIXELS; k += 511) CHECK_INT(d->pixels[(size_t)i * CIFAR_PIXELS + (size_t)k], pixel(i / BATCH + 1, i % BATCH, k));
     }
+    struct dataset *again = NULL, *in_memory = NULL; /* it was kept, and is mapped */
+    if (!CHECK_OK(dataset_open(&again, "cifar10", "train"))) return;
+    setenv("XDG_CACHE_HOME", "/proc/nowhere", 1);
+    if (!CHECK_OK(dataset_open(&in_memory, "cifar10", "train"))) return;
+    setenv("XDG_CACHE_HOME", scratch, 1);
+    CHECK(((const struct images *)d->memory)->fixed && ((const struct images *)again->memory)->fixed && !((const struct images *)in_memory->memory)->map);
+    CHECK_STR(again->hash, d->hash);
+    CHECK_STR(in_memory->hash, d->hash);
+    CHECK_STR(again->names, in_memory->names);
+    CHECK(memcmp(again->pixels, in_memory->pixels, (size_t)50000 * CIFAR_PIXELS) == 0 && memcmp(again->labels, in_memory->labels, 50000 * sizeof *d->labels) == 0);
+    dataset_free(in_memory);
+    dataset_free(again);
     dataset_free(d);
+    put_records("cifar-10-batches-bin/data_batch_3.bin", BATCH - 1, 3, 0); /* other files are another key */
+    CHECK_ERR(dataset_open(&d, "cifar10", "train"), ERR_FORMAT, "49999 training images, expected 50000");
     if (!CHECK_OK(dataset_open(&d, "cifar10:n=100", "test"))) return;
     CHECK_INT(d->n, 100);
     dataset_free(d);
@@ -102,6 +117,7 @@ int main(void)
 {
     if (!mkdtemp(scratch)) return 1;
     setenv("HEIST_DATA", scratch, 1);
+    setenv("XDG_CACHE_HOME", scratch, 1);
     RUN(cifar10_is_read_batch_after_batch);
     RUN(cifar100_has_two_kinds_of_labels);
     RUN(what_is_broken_is_refused);

@@ -40,11 +40,11 @@ static void layouts_are_read(void)
     } size[] = {{784, 1, 28}, {1024, 1, 32}, {3072, 3, 32}};
     for (int k = 0; k < 3; k++)
         for (int how = 0; how < 8; how++) { /* a header or none, labels or none, gzipped or not */
-            struct csv_images m = {0};
+            struct images m = {0};
             const int classes = how & 2 ? 7 : 0;
             char *path = path_of("t.csv");
             put_table("t.csv", 70, size[k].columns, classes, how & 1, how & 4);
-            if (CHECK_OK(csv_images_read(&m, path, (struct shape){0}))) {
+            if (CHECK_OK(csv_images_read(&m, path, (struct shape){0}, NULL))) {
                 CHECK_INT(m.n, 70);
                 CHECK(m.shape.c == size[k].c && m.shape.h == size[k].side && m.shape.w == size[k].side && (m.labels != NULL) == (classes > 0));
                 for (int i = 0; i < m.n; i++) {
@@ -52,8 +52,7 @@ static void layouts_are_read(void)
                     for (int p = 0; p < size[k].columns; p += 97) CHECK_INT(m.pixels[i * size[k].columns + p], value(i, p));
                 }
             }
-            mem_free(m.pixels);
-            mem_free(m.labels);
+            images_clear(&m);
             mem_free(path);
         }
 }
@@ -139,15 +138,15 @@ static void what_is_broken_is_refused(void)
         {"\x1f\x8b\x08\x01", "broken gzip"},
     };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
-        struct csv_images m = {0};
+        struct images m = {0};
         char *path = path_of("bad.csv");
         write_at("bad.csv", bad[k].text, strlen(bad[k].text));
-        CHECK_ERR(csv_images_read(&m, path, (struct shape){1, 2, 2, ROWS}), ERR_FORMAT, bad[k].part);
+        CHECK_ERR(csv_images_read(&m, path, (struct shape){1, 2, 2, ROWS}, NULL), ERR_FORMAT, bad[k].part);
         CHECK(strncmp(err_text(), path, strlen(path)) == 0 && !m.pixels);
         mem_free(path);
     }
-    struct csv_images m = {0};
-    CHECK_ERR(csv_images_read(&m, "/nowhere.csv", (struct shape){0}), ERR_MISSING, "/nowhere.csv: No such file");
+    struct images m = {0};
+    CHECK_ERR(csv_images_read(&m, "/nowhere.csv", (struct shape){0}, NULL), ERR_MISSING, "/nowhere.csv: No such file");
 }
 
 int main(void)

@@ -3,6 +3,22 @@
 #include "data/idx.h"
 #include "tests/idx_file.h"
 
+/* As images, a plain file is mapped; turned, they are those of the file column by column. */
+static void same_images(const struct idx *x, const char *path, int plain)
+{
+    struct images m = {0}, turned = {0};
+    const int *d = x->dim + x->dims - 2, c = x->dims == 4 ? x->dim[1] : 1, w = d[1], h = d[0];
+    if (!CHECK_OK(idx_images(&m, path, 0)) || !CHECK_OK(idx_images(&turned, path, 1))) return;
+    CHECK(m.n == x->dim[0] && m.shape.c == c && m.shape.h == h && m.shape.w == w && shape_size(turned.shape) == (size_t)c * (size_t)h * (size_t)w);
+    CHECK_INT(m.fixed, plain);
+    CHECK_INT(m.map != NULL, plain);
+    CHECK(memcmp(m.pixels, x->bytes, x->size) == 0);
+    for (int p = 0; p < m.n * c; p++)
+        for (int i = 0; i < h * w; i++) CHECK_INT(turned.pixels[p * h * w + i], x->bytes[p * h * w + i % w * h + i / w]);
+    images_clear(&m);
+    images_clear(&turned);
+}
+
 static void reads_plain_and_gzipped(void)
 {
     size_t size;
@@ -21,6 +37,7 @@ static void reads_plain_and_gzipped(void)
             CHECK_INT(x.size, size - 4 - 4 * (size_t)dims);
             for (int i = 0; i < dims; i++) CHECK_INT(x.dim[i], dim[i]);
             CHECK(x.bytes && memcmp(x.bytes, b + 4 + 4 * dims, x.size) == 0);
+            if (dims > 2) same_images(&x, path, k == 0);
             mem_free(x.bytes);
             mem_free(path);
         }
@@ -56,6 +73,11 @@ static void expect_bad(const uint8_t *bytes, size_t size, int least, int most, c
         CHECK_ERR(idx_read(&x, path, least, most), ERR_FORMAT, part);
         CHECK(strncmp(err_text(), path, strlen(path)) == 0);
         CHECK(x.bytes == NULL);
+        struct images m = {0};
+        if (least == 3 && most == 4) { /* what idx_images expects */
+            CHECK_ERR(idx_images(&m, path, 0), ERR_FORMAT, part);
+            CHECK(!m.pixels && !m.map && strncmp(err_text(), path, strlen(path)) == 0);
+        }
         mem_free(path);
     }
 }
@@ -67,23 +89,23 @@ static void expect_bad(const uint8_t *bytes, size_t size, int least, int most, c
 
 static void refuses_bad_headers(void)
 {
-    expect_bad((const uint8_t *)"", 0, 3, 3, "0 bytes, expected an IDX header");
-    BAD(3, 3, "3 bytes, expected an IDX header", 0, 0, 8);
+    expect_bad((const uint8_t *)"", 0, 3, 4, "0 bytes, expected an IDX header");
+    BAD(3, 4, "3 bytes, expected an IDX header", 0, 0, 8);
     BAD(3, 3, "magic 00000802, expected 00000803", 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7);
     BAD(3, 4, "magic 00000801, expected 00000803 or 00000804", 0, 0, 8, 1, 0, 0, 0, 1, 7);
     BAD(1, 1, "magic 00000803, expected 00000801", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7);
     BAD(3, 3, "magic 00000d03, expected 00000803", 0, 0, 13, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7);
     BAD(3, 3, "magic 00000805, expected 00000803", 0, 0, 8, 5, 0, 0, 0, 1);
     BAD(3, 3, "magic 89504e47", 0x89, 'P', 'N', 'G', 13, 10, 26, 10);
-    BAD(3, 3, "10 bytes, expected an IDX header of 16", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0);
-    BAD(3, 3, "dimension 1 is 0, expected 1 to", 0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1);
-    BAD(3, 3, "dimension 3 is 0, expected 1 to 4096", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0);
-    BAD(3, 3, "dimension 1 is 4294967295, expected", 0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 1, 0, 0, 0, 1);
-    BAD(3, 3, "dimension 2 is 65536, expected 1 to 4096", 0, 0, 8, 3, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1);
-    BAD(4, 4, "dimension 2 is 5, expected 1 to 4", 0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 1);
+    BAD(3, 4, "10 bytes, expected an IDX header of 16", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0);
+    BAD(3, 4, "dimension 1 is 0, expected 1 to", 0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1);
+    BAD(3, 4, "dimension 3 is 0, expected 1 to 4096", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0);
+    BAD(3, 4, "dimension 1 is 4294967295, expected", 0, 0, 8, 3, 255, 255, 255, 255, 0, 0, 0, 1, 0, 0, 0, 1);
+    BAD(3, 4, "dimension 2 is 65536, expected 1 to 4096", 0, 0, 8, 3, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 1);
+    BAD(3, 4, "dimension 2 is 5, expected 1 to 4", 0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 1);
     BAD(3, 3, "the header says 2147483647x4096x4096", 0, 0, 8, 3, 127, 255, 255, 255, 0, 0, 16, 0, 0, 0, 16, 0);
-    BAD(3, 3, "1 bytes of data, expected 2 (1x1x2)", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 7);
-    BAD(3, 3, "bytes behind the data, expected 1 bytes (1x1x1)", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7, 7);
+    BAD(3, 4, "1 bytes of data, expected 2 (1x1x2)", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 7);
+    BAD(3, 4, "bytes behind the data, expected 1 bytes (1x1x1)", 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 7, 7);
 }
 
 /* 8 GiB claimed and 4 bytes there: memory follows the bytes. */
@@ -92,7 +114,7 @@ static void believes_no_claim(void)
     const uint8_t liar[] = {0, 0, 8, 3, 0, 7, 255, 255, 0, 0, 0, 128, 0, 0, 0, 128, 1, 2, 3, 4};
     mem_peak_reset();
     double before = mem_peak_mb();
-    expect_bad(liar, sizeof liar, 3, 3, "4 bytes of data, expected 8589918208 (524287x128x128)");
+    expect_bad(liar, sizeof liar, 3, 4, "4 bytes of data, expected 8589918208 (524287x128x128)");
     CHECK(mem_peak_mb() < before + 64);
 }
 
@@ -108,7 +130,9 @@ static void refuses_every_cut(void)
         struct idx x = {0};
         char *to = path_of("cut");
         write_at("cut", b, cut);
+        struct images m = {0};
         CHECK_ERR(idx_read(&x, to, 3, 3), ERR_FORMAT, "expected");
+        CHECK_ERR(idx_images(&m, to, 0), ERR_FORMAT, "expected");
         mem_free(to);
     }
     for (size_t cut = 0; cut < packed_size; cut++) {
@@ -153,6 +177,9 @@ static void refuses_what_is_no_file(void)
     char *path = path_of("nowhere");
     CHECK_ERR(idx_read(&x, path, 3, 3), ERR_MISSING, "nowhere: No such file");
     CHECK_INT(idx_read(&x, scratch, 3, 3), ERR_IO);
+    struct images m = {0};
+    CHECK_ERR(idx_images(&m, path, 0), ERR_MISSING, "nowhere: No such file");
+    CHECK_INT(idx_images(&m, scratch, 0), ERR_IO);
     mem_free(path);
 }
 

@@ -78,32 +78,25 @@ static void write_mat(size_t *dims, int rank, double last, int packed)
     mem_free(y);
 }
 
-static int reads(struct mat *out)
+static int reads(struct images *out)
 {
     char *path = path_of("x.mat");
-    int code = mat_read(out, path, 10);
+    int code = mat_read(out, path, 10, NULL);
     if (code) CHECK(strncmp(err_text(), path, strlen(path)) == 0 && !strchr(err_text(), '\n'));
     mem_free(path);
     return code;
 }
 
-static void drop(struct mat *m)
-{
-    mem_free(m->pixels);
-    mem_free(m->labels);
-    *m = (struct mat){0};
-}
-
 static void other_shapes_and_labels(void)
 {
-    struct mat m = {0};
+    struct images m = {0};
     for (int packed = 0; packed < 2; packed++) {
         write_mat((size_t[]){5, 7, 1, 4}, 4, 10, packed);
         if (CHECK_OK(reads(&m))) CHECK(m.n == 4 && m.shape.h == 5 && m.shape.w == 7 && m.shape.c == 1 && m.labels[3] == 0 && m.labels[2] == 1 && m.pixels[139] == 9);
-        drop(&m);
+        images_clear(&m);
         write_mat((size_t[]){5, 7, 3}, 3, 2, packed); /* MATLAB drops a last dimension of 1 */
         if (CHECK_OK(reads(&m))) CHECK(m.n == 1 && m.shape.c == 3 && m.labels[0] == 2);
-        drop(&m);
+        images_clear(&m);
         const double bad[] = {0, 11, 1.5, -1, 1e300, NAN};
         for (int k = 0; k < 6; k++) {
             write_mat((size_t[]){2, 2, 1, 3}, 4, bad[k], packed);
@@ -116,7 +109,7 @@ static void other_shapes_and_labels(void)
 
 static void other_variables(void)
 {
-    struct mat m = {0};
+    struct images m = {0};
     size_t four[] = {2, 2, 1, 2}, two[] = {1, 2}, three[] = {1, 3}, one[] = {1, 1};
     double y[8] = {1, 1, 1}, x[8] = {0};
     for (int kind = 0; kind < 5; kind++) {
@@ -143,7 +136,7 @@ static void cuts_and_changes_show(void)
     for (int packed = 0; packed < 2; packed++) {
         char *bytes = NULL, *path = path_of("x.mat");
         size_t size;
-        struct mat m = {0}, whole = {0};
+        struct images m = {0}, whole = {0};
         write_mat((size_t[]){3, 4, 3, 2}, 4, 10, packed);
         CHECK_OK(reads(&whole));
         CHECK_OK(file_read(&bytes, &size, path));
@@ -158,9 +151,9 @@ static void cuts_and_changes_show(void)
             bytes[at] ^= 0x55;
             if (code) CHECK_INT(code, ERR_FORMAT);
             else if (packed) CHECK(memcmp(m.pixels, whole.pixels, 72) == 0);
-            if (!code) drop(&m);
+            if (!code) images_clear(&m);
         }
-        drop(&whole);
+        images_clear(&whole);
         mem_free(bytes);
         mem_free(path);
     }
@@ -170,7 +163,7 @@ static void believes_no_claim(void)
 {
     char *bytes = NULL, *path = path_of("x.mat");
     size_t size;
-    struct mat m = {0};
+    struct images m = {0};
     write_mat((size_t[]){3, 4, 3, 2}, 4, 10, 0);
     CHECK_OK(file_read(&bytes, &size, path));
     const struct {

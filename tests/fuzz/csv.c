@@ -10,9 +10,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static const struct shape shapes[] = {{1, 2, 2, ROWS}, {3, 2, 2, ROWS}, {0}};
-    struct csv_images m = {0};
+    struct images m = {0};
     if (!size) return 0;
-    int code = csv_images_read(&m, fuzz_file(bytes + 1, size - 1), shapes[bytes[0] % 3]);
+    int code = csv_images_read(&m, fuzz_file(bytes + 1, size - 1), shapes[bytes[0] % 3], NULL);
     MUST(code == OK || code == ERR_FORMAT);
     if (code) {
         MUST(!m.pixels && !m.labels);
@@ -22,7 +22,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     for (size_t i = 0; i < (size_t)m.n * shape_size(m.shape); i++) sum += m.pixels[i];
     for (int i = 0; i < m.n && m.labels; i++) MUST(m.labels[i] >= 0 && m.labels[i] <= 65535);
     MUST(m.n > 0 && sum <= 255 * (size_t)m.n * shape_size(m.shape));
-    mem_free(m.pixels);
-    mem_free(m.labels);
+    images_clear(&m);
     return 0;
 }

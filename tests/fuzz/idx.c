@@ -32,7 +32,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     size_t packed = 0;
     uint8_t *gz = how & 1 ? gzipped(bytes + 1, size - 1, &packed) : NULL;
     struct idx x = {0};
-    int code = idx_read(&x, gz ? fuzz_file(gz, packed) : fuzz_file(bytes + 1, size - 1), labels ? 1 : 3, labels ? 1 : 4);
+    struct images m = {0};
+    const char *path = gz ? fuzz_file(gz, packed) : fuzz_file(bytes + 1, size - 1);
+    int code = idx_read(&x, path, labels ? 1 : 3, labels ? 1 : 4);
+    if (!labels) MUST(idx_images(&m, path, 0) == code && (code != OK || memcmp(m.pixels, x.bytes, x.size) == 0));
     if (code == OK) {
         size_t product = 1;
         for (int i = 0; i < x.dims; i++) product *= (size_t)x.dim[i];
@@ -42,6 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         MUST((code == ERR_FORMAT) && x.bytes == NULL);
     }
     mem_free(x.bytes);
+    images_clear(&m);
     free(gz);
     return 0;
 }

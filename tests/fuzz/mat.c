@@ -24,7 +24,7 @@ static size_t put(uint8_t *file, size_t at, const uint8_t *bytes, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static uint8_t file[ROOM];
-    struct mat m = {0};
+    struct images m = {0};
     if (size < 2 || size > 8192) return 0;
     const int packed = bytes[0] & 1;
     if (packed) {
@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         size_t end = put(file, HEADER, bytes + 2, first);
         size = put(file, end, bytes + 2 + first, left - first);
     }
-    int code = mat_read(&m, packed ? fuzz_file(file, size) : fuzz_file(bytes + 1, size - 1), 10);
+    int code = mat_read(&m, packed ? fuzz_file(file, size) : fuzz_file(bytes + 1, size - 1), 10, NULL);
     MUST(code == OK || code == ERR_FORMAT);
     if (code) {
         MUST(!m.pixels && !m.labels && !strchr(err_text(), '\n'));
@@ -41,7 +41,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     }
     MUST(m.n > 0 && (m.shape.c == 1 || m.shape.c == 3) && m.pixels && m.labels);
     for (int i = 0; i < m.n; i++) MUST(m.labels[i] >= 0 && m.labels[i] < 10);
-    mem_free(m.pixels);
-    mem_free(m.labels);
+    images_clear(&m);
     return 0;
 }
