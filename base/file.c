@@ -39,12 +39,13 @@ out:
 
 int file_map(void **out, size_t *size, const char *path)
 {
-    struct stat st;
+    struct stat st = {0};
     void *map = NULL;
+    int why = 0;
     const int file = open(path, O_RDONLY | O_CLOEXEC);
-    int why = file < 0 || fstat(file, &st) ? errno : 0;
-    if (!why && !S_ISREG(st.st_mode)) why = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
-    if (!why && st.st_size) {
+    if (file < 0 || fstat(file, &st)) why = errno;
+    else if (!S_ISREG(st.st_mode)) why = S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+    else if (st.st_size) {
         map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, file, 0);
         if (map == MAP_FAILED) why = errno;
     }

@@ -43,7 +43,7 @@ void images_remake(struct images *m, struct shape to, const char *how, image_mak
     struct decoded d;
     const size_t from = shape_size(m->shape), size = shape_size(to);
     const int large = decoded_large(&made);
-    char key[HASH_TEXT];
+    char key[HASH_TEXT] = "";
     if (large) remade_key(key, m, to, how);
     if (!large || !decoded_open(&made, key)) {
         if (!decoded_begin(&d, &made, large ? key : NULL)) {

@@ -1,6 +1,6 @@
 #include "data/mat.h"
 
-#include <errno.h>
+#include <assert.h>
 #include <limits.h>
 #include <matio.h>
 #include <stdio.h>
@@ -159,6 +159,7 @@ static int read_shape(struct images *out, matvar_t **x, mat_t *m, size_t largest
     int code = find(x, m, "X", path);
     if (code) return code;
     const matvar_t *v = *x;
+    assert(v); /* find's */
     const int rank = v->rank;
     const size_t *d = v->dims;
     if (v->class_type != MAT_C_UINT8 || (rank != 3 && rank != 4) || d[0] < 1 || d[0] > SIDE || d[1] < 1 || d[1] > SIDE || (d[2] != 1 && d[2] != 3) ||

@@ -288,7 +288,7 @@ static int read_pixels(struct images *m, struct file *f, const char *key)
 /* Takes the path. */
 static int open_pixels(struct images *m, struct file *f, char *path)
 {
-    char key[HASH_TEXT];
+    char key[HASH_TEXT] = "";
     *f = (struct file){.path = path};
     const int found = is_zip(path) ? decoded_find(m, key, NULL, path, "npz") : 0;
     if (found) return found < 0 ? found : OK;
