@@ -111,6 +111,7 @@ $(B)/heist: $(B)/experiments/main.o $(B)/libheist.a
 $(B)/tests/%: $(B)/tests/%.o $(B)/libheist.a
 	$(CC) $(LDFLAGS) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -o $@
 $(CHECKER): $(B)/tests/golden_defenses.o
+$(B)/tests/test_attacker $(B)/tests/test_defenses: LDFLAGS += $(foreach f,forward predict backward tangent,-Wl,--wrap=model_$(f))
 
 # ---- tests --------------------------------------------------------------------------------------
 check: all $(TESTS) $(CHECKER)

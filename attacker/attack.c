@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "attacker/clone.h"
 #include "base/mem.h"
 #include "defenses/defense.h"
 
@@ -67,6 +68,13 @@ void attack_tell_free(struct attack_env *env)
 {
     mem_free((void *)(uintptr_t)env->defense);
     env->defense = NULL;
+}
+
+void attack_work(struct work *out, const struct attack_ops *ops, const struct spec *opt, int pool, int classes)
+{
+    *out = (struct work){.queries = spec_real(opt, "budget")};
+    if (ops->work) ops->work(out, opt, pool, classes);
+    else clone_work(out, opt, ops->images ? ops->images(opt) : spec_int(opt, "budget"), spec_int(opt, "epochs"));
 }
 
 int64_t attack_left(const struct attack_env *env, int64_t budget, int64_t asked)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/spec.h"
+#include "base/work.h"
 #include "data/dataset.h"
 #include "nn/model.h"
 #include "victim/blackbox.h"
@@ -36,6 +37,9 @@ struct attack_ops {
     const struct preset *presets; /* (optional) */
     int needs_pool, needs_seeds;
     int64_t (*images)(const struct spec *opt); /* (optional) images of the pool that it draws; NULL: its budget */
+    /* (optional) Adds what it will do to *out, which has the budget as queries; `pool`: images there. NULL: it trains a clone once,
+     * on its images. */
+    void (*work)(struct work *out, const struct spec *opt, int pool, int classes);
     /* *clone: a new network, that the caller frees; NULL where it fails. Asks at most "budget" rows, however many the
      * black box would answer. */
     int (*run)(struct model **clone, const struct attack_env *env, const struct spec *opt);
@@ -50,6 +54,9 @@ int attack_find(const struct attack_ops **out, const char *name);
  * allows; nothing where it has no such option. Allocates env->defense, for attack_tell_free. */
 void attack_tell(struct attack_env *env, const struct spec *opt, const char *defense, const struct model *victim);
 void attack_tell_free(struct attack_env *env);
+
+/* What an attack will do with these options, counted: for an estimate of its time. Texts in it are the spec's. */
+void attack_work(struct work *out, const struct attack_ops *ops, const struct spec *opt, int pool, int classes);
 
 /* Rows that an attack may still ask: of its own budget, `asked` rows being charged when it began, and of the black box's. */
 int64_t attack_left(const struct attack_env *env, int64_t budget, int64_t asked);

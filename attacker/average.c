@@ -17,6 +17,9 @@
  *     ideal-defense    moved copies, by the member of the image's own hash: no copy changes the member */
 #include "attacker/average.h"
 
+#include <math.h>
+#include <stdio.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -112,6 +115,15 @@ static int64_t images(const struct spec *opt)
     return average_images(spec_int(opt, "budget"), (int)spec_int(opt, "n"));
 }
 
+static void work(struct work *out, const struct spec *opt, int pool, int classes)
+{
+    (void)pool, (void)classes;
+    clone_work(out, opt, images(opt), spec_int(opt, "epochs"));
+    if (!spec_is(opt, "mode", "normal")) return; /* a trial has no ensemble */
+    out->trials = fmax(out->queries / 256, 1); /* how long it takes to move an image */
+    snprintf(out->trial, sizeof out->trial, "budget=%d:epochs=0", (int)fmin(out->queries, 256));
+}
+
 static struct averaging plain(const struct spec *opt)
 {
     return (struct averaging){.budget = spec_int(opt, "budget"), .copies = (int)spec_int(opt, "n")};
@@ -151,7 +163,7 @@ static int run_dedup(struct model **clone, const struct attack_env *env, const s
 extern const struct attack_ops attack_average, attack_dedup_noise;
 const struct attack_ops attack_average = {.name = "average", .about = "knockoff that asks for n moved copies of each image and averages the answers",
     .paper = "Kariyappa, Prakash, Qureshi, Protecting DNNs from Theft using an Ensemble of Diverse Models, ICLR 2021 (adaptive attack)",
-    .options = options, .presets = presets, .needs_pool = 1, .images = images, .run = run};
+    .options = options, .presets = presets, .needs_pool = 1, .images = images, .work = work, .run = run};
 const struct attack_ops attack_dedup_noise = {.name = "dedup-noise", .about = "knockoff that asks for each image n times and averages the answers",
     .paper = "a check on noisy defenses; Orekondy, Schiele, Fritz, Prediction Poisoning, ICLR 2020, answer duplicates alike",
     .options = dedup_options, .needs_pool = 1, .images = images, .run = run_dedup};

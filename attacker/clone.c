@@ -162,6 +162,15 @@ static int held_out_rows(int n, double val)
     return rows < n ? rows : n - 1;
 }
 
+void clone_work(struct work *out, const struct spec *opt, int64_t n, int64_t epochs)
+{
+    const double held = held_out_rows((int)n, spec_real(opt, "val"));
+    const int turned = spec_find(opt, "rotation") && spec_real(opt, "rotation") > 0 ? 4 : 0; /* images for each that was asked */
+    out->own.train += (1 + turned) * ((double)n - held) * (double)epochs;
+    out->own.forward += held * (double)epochs;
+    out->looks += (double)epochs;
+}
+
 int clone_split(const struct transfer *t, double val, uint64_t seed, int *order)
 {
     const int units = t->family ? t->families : t->n, held = held_out_rows(units, val);

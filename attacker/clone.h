@@ -61,6 +61,9 @@ int clone_split(const struct transfer *t, double val, uint64_t seed, int *order)
 int clone_train(struct model *clone, const struct attack_env *env, const struct transfer *t, const struct clone_options *o,
                 int epoch, int part);
 
+/* Adds what clone_train does with n images for so many epochs. */
+void clone_work(struct work *out, const struct spec *opt, int64_t n, int64_t epochs);
+
 /* An attack that asks once and trains once: n images of the pool, drawn without replacement in an order that the seed gives
  * (fewer: a prefix of more), whose answers `ask` writes into t->q, and a new clone trained on them by opt's CLONE_OPTIONS.
  * *clone as in attack_ops.run. ERR_SHAPE: the pool holds fewer images. */

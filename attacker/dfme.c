@@ -232,6 +232,23 @@ static void drop(struct state *s)
     for (size_t i = 0; i < sizeof part / sizeof *part; i++) mem_free(part[i]);
 }
 
+/* The networks' passes are counted; the generator, its directions and the images of the past are measured on a few iterations. */
+static void work(struct work *out, const struct spec *opt, int pool, int classes)
+{
+    enum { TRIAL = 3 };
+    const int64_t batch = spec_int(opt, "batch"), looked = batch * spec_int(opt, "generator_steps") * (spec_int(opt, "directions") + 1);
+    const int64_t rows = looked + batch * spec_int(opt, "clone_steps"), budget = spec_int(opt, "budget"), n = budget / rows;
+    const int64_t clone = rows - looked, whole = n + (budget - n * rows + clone - 1) / clone; /* iterations, those for the clone alone too */
+    const int64_t few = n < TRIAL ? budget : TRIAL * rows;
+    (void)pool, (void)classes;
+    out->own.forward = (double)(n * looked);
+    out->own.train = (double)(budget - n * looked + whole * batch * spec_int(opt, "replay"));
+    out->rows = (int)batch;
+    out->looks = n < 1 ? 1 : fmin((double)n, spec_real(opt, "epochs"));
+    out->trials = (double)budget / (double)few;
+    snprintf(out->trial, sizeof out->trial, "budget=%lld:epochs=1", (long long)few);
+}
+
 static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
 {
     struct state s = {.env = env, .opt = opt, .loss = spec_is(opt, "loss", "l1") ? DISAGREE_L1 : DISAGREE_KL, .budget = spec_int(opt, "budget"),
@@ -251,8 +268,8 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
 extern const struct attack_ops attack_dfme, attack_maze;
 const struct attack_ops attack_dfme = {.name = "dfme",
     .about = "data-free: a generator trained by zeroth-order gradients makes the queries; an epoch is a part of the budget",
-    .paper = "Truong, Maini, Walls, Papernot, Data-Free Model Extraction, CVPR 2021", .options = options, .presets = presets, .run = run};
+    .paper = "Truong, Maini, Walls, Papernot, Data-Free Model Extraction, CVPR 2021", .options = options, .presets = presets, .work = work, .run = run};
 const struct attack_ops attack_maze = {.name = "maze",
     .about = "data-free, with KL, more directions and replay; an epoch is a part of the budget",
     .paper = "Kariyappa, Prakash, Qureshi, MAZE: Data-Free Model Stealing Attack Using Zeroth-Order Gradient Estimation, CVPR 2021",
-    .options = maze_options, .presets = maze_presets, .run = run};
+    .options = maze_options, .presets = maze_presets, .work = work, .run = run};

@@ -237,6 +237,11 @@ static void augment(struct state *s, int growth, int room)
 
 /* ---- rounds ------------------------------------------------------------------------------------------- */
 
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* Images a set can reach: seeds (1 + copies)^(rounds - 1), less with a reservoir, no more than the budget. */
 static int most_images(const struct spec *opt)
 {
@@ -244,6 +249,27 @@ static int most_images(const struct spec *opt)
     int64_t n = spec_int(opt, "seeds");
     for (int64_t i = 1; i < spec_int(opt, "rounds") && n < budget; i++) n += movers(opt, i - 1, n) * spec_int(opt, "copies");
     return (int)(n < budget ? n : budget);
+}
+
+/* As rounds() goes, without the images. */
+static void work(struct work *out, const struct spec *opt, int pool, int classes)
+{
+    const int64_t rounds = spec_int(opt, "rounds"), room = most_images(opt), seeds = spec_int(opt, "seeds");
+    const int skips = spec_int(opt, "final_epochs") > 0 && spec_int(opt, "restart"); /* the last round's clone, for the last training's */
+    int64_t n = seeds < room ? seeds : room, left = spec_int(opt, "budget");
+    (void)pool, (void)classes;
+    for (int64_t round = 0; round < rounds && (!round || left); round++) {
+        const int64_t known = round ? n : 0;
+        if (round) n = least(n + movers(opt, round - 1, n) * spec_int(opt, "copies"), least(room, n + left));
+        const double moves = (double)(round ? n - known : 0);
+        out->own.slope += moves * spec_real(opt, "iters");
+        out->own.forward += moves * (spec_real(opt, "iters") + spec_is(opt, "direction", "top"));
+        left -= n - known;
+        if (spec_int(opt, "relabel")) left -= least(left, known);
+        if (!(skips && (round + 1 == rounds || !left))) clone_work(out, opt, n, spec_int(opt, "epochs"));
+    }
+    clone_work(out, opt, n, spec_int(opt, "final_epochs"));
+    out->queries -= (double)left;
 }
 
 static int restart(struct state *s)
@@ -342,7 +368,7 @@ static const char paper[] = "Papernot et al., Practical Black-Box Attacks agains
 extern const struct attack_ops attack_jbda, attack_jbda_tr;
 const struct attack_ops attack_jbda = {.name = "jbda",
     .about = "Jacobian-based augmentation of a few of the victim's own images",
-    .paper = paper, .options = options, .presets = presets, .needs_seeds = 1, .run = run};
+    .paper = paper, .options = options, .presets = presets, .needs_seeds = 1, .work = work, .run = run};
 const struct attack_ops attack_jbda_tr = {.name = "jbda-tr", .about = "the same towards random classes, in five steps",
     .paper = "Juuti et al., PRADA: Protecting against DNN Model Stealing Attacks, EuroS&P 2019 (T-RND)",
-    .options = options_tr, .presets = presets_tr, .needs_seeds = 1, .run = run};
+    .options = options_tr, .presets = presets_tr, .needs_seeds = 1, .work = work, .run = run};

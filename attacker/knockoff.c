@@ -28,6 +28,15 @@ static int ask(struct transfer *t, const struct attack_env *env, const struct sp
     return spec_is(opt, "policy", "adaptive") ? adaptive_ask(t, env, opt) : transfer_query(t, env->target, 0, t->n);
 }
 
+static void work(struct work *out, const struct spec *opt, int pool, int classes)
+{
+    (void)pool, (void)classes;
+    clone_work(out, opt, spec_int(opt, "budget"), spec_int(opt, "epochs"));
+    if (!spec_is(opt, "policy", "adaptive")) return;
+    out->own.train += out->queries; /* the judge's */
+    out->rows = (int)spec_int(opt, "pull");
+}
+
 static int run(struct model **clone, const struct attack_env *env, const struct spec *opt)
 {
     return clone_from_pool(clone, env, opt, (int)spec_int(opt, "budget"), ask);
@@ -36,4 +45,4 @@ static int run(struct model **clone, const struct attack_env *env, const struct 
 extern const struct attack_ops attack_knockoff;
 const struct attack_ops attack_knockoff = {.name = "knockoff", .about = "KnockoffNets: queries from a pool of images, at random or by the classes that pay",
     .paper = "Orekondy, Schiele, Fritz, Knockoff Nets: Stealing Functionality of Black-Box Models, CVPR 2019",
-    .options = options, .presets = presets, .needs_pool = 1, .run = run};
+    .options = options, .presets = presets, .needs_pool = 1, .work = work, .run = run};

@@ -28,6 +28,10 @@ int pairs_prior(struct pairs **out, int per_answer, double concentration, const 
  * classes: pairs for every image. The table has shadows * t->n rows. */
 int pairs_shadow(struct pairs **out, int shadows, int epochs, const struct transfer *t, const struct attack_env *env, const struct spec *opt);
 
+/* Adds what an attack with `per_answer` pairs an answer does: the table and its reading are measured on a few answers, what its
+ * networks and its copy of the defense do is counted. */
+void pairs_work(struct work *out, const struct spec *opt, int64_t per_answer);
+
 /* q [n][K] released -> the mean of the clean posteriors whose released ones lie within max(tolerance, the nearest) of it in L1;
  * pBayes. q may be out. */
 void pairs_bayes(const struct pairs *pairs, const float *q, int n, double tolerance, float *out);

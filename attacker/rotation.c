@@ -113,13 +113,11 @@ void rotation_give(const struct rotation *r, struct model *clone)
 
 void rotation_turn(const float *x, int channels, int side, int quarters, float *y)
 {
+    const int back = side - 1, start[TURNS] = {0, back, side * side - 1, back * side};
+    const int down[TURNS] = {side, -1, -side, 1}, right[TURNS] = {1, side, -1, -side}; /* a step in y is this step in x */
     for (int c = 0; c < channels; c++, x += side * side, y += side * side)
         for (int i = 0; i < side; i++)
-            for (int j = 0; j < side; j++) {
-                const int back = side - 1;
-                const int from[TURNS] = {i * side + j, j * side + back - i, (back - i) * side + back - j, (back - j) * side + i};
-                y[i * side + j] = x[from[quarters]];
-            }
+            for (int j = 0; j < side; j++) y[i * side + j] = x[start[quarters] + i * down[quarters] + j * right[quarters]];
 }
 
 /* Logits [first, first + k) of rows of z; and back, zeros for the others. */

@@ -1,5 +1,6 @@
 /* Tables of recover.h: the attacker applies to posteriors of its own the defense that it knows of, or guesses. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "attacker/recover.h"
@@ -195,6 +196,19 @@ out:
     if (code) pairs_free(pairs);
     else *out = pairs;
     return code;
+}
+
+void pairs_work(struct work *out, const struct spec *opt, int64_t per_answer)
+{
+    enum { TRIAL = 512 };
+    const int64_t n = spec_int(opt, "budget"), few = n < TRIAL ? n : TRIAL;
+    const double rows = (double)(n * per_answer), guesses = sizeof GUESSES / sizeof *GUESSES;
+    clone_work(out, opt, n, spec_int(opt, "epochs"));
+    if (spec_is(opt, "knowledge", "none")) out->own.forward += rows / guesses; /* mad's surrogate */
+    else out->simulated = rows;
+    if (spec_is(opt, "knowledge", "clean")) out->own.forward += (double)n;
+    out->trials = (double)n / (double)few;
+    snprintf(out->trial, sizeof out->trial, "budget=%d:epochs=0", (int)few);
 }
 
 /* One shadow: trained on a random half, and its posteriors of every image. */

@@ -11,6 +11,7 @@
 #include "defenses/am.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -189,6 +190,17 @@ static int new_detector(struct model **out, const struct defense_env *env, const
     return code;
 }
 
+static void trains(struct work *of_fit, struct work *at_open, const struct spec *opt, const struct defense_env *env)
+{
+    const int own = spec_is(opt, "detector", "own"), ood = (int)spec_int(opt, "misinform_ood");
+    const double images = (double)env->train->n * env->optim->epochs;
+    const double misinform = spec_is(opt, "misinform_epochs", "victim") ? images : env->train->n * spec_real(opt, "misinform_epochs");
+    of_fit->own.train += images * (own ? 1 : 2);
+    at_open->own.train += misinform * (1 + ood) + (own ? 2 * images : 0);
+    at_open->own.forward += misinform * ood;
+    if (own) snprintf(at_open->depends, sizeof at_open->depends, "%.9g", spec_real(opt, "lambda"));
+}
+
 /* ---- serving ---------------------------------------------------------------------------------------------- */
 
 static void close(void *state)
@@ -258,4 +270,4 @@ const struct defense_ops defense_am = {.name = "am", .about = "Adaptive Misinfor
     .formula = "q = (1 - a) y + a f(x),  a = sigmoid(nu (tau - max y))",
     .paper = "Kariyappa, Qureshi, Defending Against Model Stealing Attacks with Adaptive Misinformation, CVPR 2020",
     .work = "one forward pass of the misinformation network a query (detector=own: two passes, three trainings); two trainings", .serving = "tau nu misinform_ood misinform_epochs",
-    .options = options, .presets = presets, .needs_ood = 1, .fit = fit, .open = open, .answer = answer, .cost = cost, .close = close};
+    .options = options, .presets = presets, .needs_ood = 1, .fit = fit, .open = open, .answer = answer, .cost = cost, .close = close, .trains = trains};

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/spec.h"
+#include "base/work.h"
 #include "data/augment.h"
 #include "data/dataset.h"
 #include "nn/model.h"
@@ -71,6 +72,9 @@ struct defense_ops {
     int (*answer_by)(void *state, const struct defense_choice *by, const float *x, const float *p, float *q, int n, int classes);
     void (*cost)(const void *state, struct defense_cost *out); /* (optional) adds to *out: the passes of its networks */
     void (*close)(void *state); /* (optional) */
+    /* (optional) Adds the passes that fit and open will do with these options; env has no victim. NULL: no network is trained. What
+     * an answer takes need not be said: it is measured. */
+    void (*trains)(struct work *fit, struct work *open, const struct spec *opt, const struct defense_env *env);
 };
 
 int defense_count(void);

@@ -187,6 +187,14 @@ static int fit_members(struct model **member, int members, const struct defense_
     return code;
 }
 
+static void trains(struct work *fit, struct work *at_open, const struct spec *opt, const struct defense_env *env)
+{
+    (void)fit;
+    at_open->own.train += 2 * spec_real(opt, "members") * env->train->n * env->optim->epochs;
+    snprintf(at_open->depends, sizeof at_open->depends, "%.9g", spec_real(opt, "lambda"));
+    edm_hash_work(at_open, opt, env);
+}
+
 /* ---- serving ----------------------------------------------------------------------------------------------- */
 
 static void close(void *state)
@@ -287,4 +295,4 @@ const struct defense_ops defense_edm = {.name = "edm", .about = "ensemble of div
     .formula = "q = f_a(x),  a = (m class + floor((M conf - 1) m / (M - 1))) mod N;  f trained with CE + lambda log sum exp cos(f_a, f_b)",
     .paper = "Kariyappa, Prakash, Qureshi, Protecting DNNs from Theft using an Ensemble of Diverse Models, ICLR 2021",
     .work = "one member and the hash network a query, instead of the victim; trains all members", .options = options, .presets = presets, .needs_ood = 1,
-    .replaces = 1, .open = open, .answer = answer, .answer_by = answer_by, .cost = cost, .close = close};
+    .replaces = 1, .open = open, .answer = answer, .answer_by = answer_by, .cost = cost, .close = close, .trains = trains};

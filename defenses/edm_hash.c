@@ -117,9 +117,22 @@ static int network(struct model **out, const struct model *victim, const char *n
     return OK;
 }
 
+static int learns_outliers(const struct defense_env *env, const struct spec *opt)
+{
+    return spec_is(opt, "hash_data", "ood") || (spec_is(opt, "hash_data", "auto") && env->ood && env->ood->labels);
+}
+
+void edm_hash_work(struct work *out, const struct spec *opt, const struct defense_env *env)
+{
+    const double most = learns_outliers(env, opt) && env->ood ? env->ood->n : env->train->n;
+    struct passes *p = spec_is(opt, "hash_model", "victim") ? &out->own : &out->other;
+    out->model = spec_string(opt, "hash_model");
+    p->train += fmin(most, spec_real(opt, "hash_images")) * spec_real(opt, "hash_epochs");
+}
+
 int edm_hash_new(struct model **out, const struct defense_env *env, const struct spec *opt)
 {
-    const int outliers = spec_is(opt, "hash_data", "ood") || (spec_is(opt, "hash_data", "auto") && env->ood->labels);
+    const int outliers = learns_outliers(env, opt);
     const struct dataset *d = outliers ? env->ood : env->train;
     struct optim o = *env->optim;
     o.epochs = (int)spec_int(opt, "hash_epochs");

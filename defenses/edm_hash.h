@@ -17,4 +17,7 @@ int edm_hash_new(struct model **out, const struct defense_env *env, const struct
  * same seed gives the same labels. n >= k. */
 void edm_clusters(int *label, const struct dataset *d, const int *index, int n, int k, uint64_t seed);
 
+/* Adds its training. */
+void edm_hash_work(struct work *out, const struct spec *opt, const struct defense_env *env);
+
 #endif

@@ -126,6 +126,14 @@ static int train_surrogate(struct model *m, const struct defense_env *env, const
     return code;
 }
 
+static void trains(struct work *fit, struct work *at_open, const struct spec *opt, const struct defense_env *env)
+{
+    const int pool = env->pool && env->pool->n < TRANSFER ? env->pool->n : TRANSFER, transfer = spec_is(opt, "surrogate", "transfer");
+    (void)fit;
+    if (transfer) at_open->own.forward += pool;
+    if (!spec_is(opt, "surrogate", "random")) at_open->own.train += spec_real(opt, "surrogate_epochs") * (transfer ? pool : env->train->n);
+}
+
 static int open(void **out, const struct defense_env *env, const struct spec *opt)
 {
     static const char *const direction[] = {"all-ones", "min-inner-product", "max-norm"};
@@ -221,4 +229,4 @@ const struct defense_ops defense_grad2 = {.name = "grad2", .about = "GRAD2, grad
     .formula = "q = argmax_q sum_k q_k <grad log p_k, z>,  |q - y|_1 <= epsilon, p the surrogate's posterior",
     .paper = "Mazeika, Li, Forsyth, How to Steer Your Adversary, ICML 2022", .options = options, .presets = presets,
     .work = "one forward and one tangent pass of a surrogate a query (min-inner-product: a backward pass too, image by image)",
-    .traits = traits, .open = open, .answer = answer, .cost = cost, .close = close};
+    .traits = traits, .open = open, .answer = answer, .cost = cost, .close = close, .trains = trains};

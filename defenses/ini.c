@@ -208,9 +208,29 @@ static int fit(struct model *victim, const struct defense_env *env, const struct
     return code;
 }
 
+/* The passes of ini_step_gradient over all images, the students' and the victim's; and what teaches the students. */
+static void trains(struct work *of_fit, struct work *open, const struct spec *opt, const struct defense_env *env)
+{
+    const struct ini_options o = options_of(opt);
+    const double *w = o.weight, images = (double)optim_of(opt, env->optim).epochs * env->train->n, students = images * spec_real(opt, "students");
+    const int id = (w[INI_BENIGN] != 0) + (w[INI_ID] != 0) + (w[INI_GRAD_ID] != 0), ood = (w[INI_OOD] != 0) + (w[INI_GRAD_OOD] != 0);
+    const int gid = w[INI_GRAD_ID] != 0, good = w[INI_GRAD_OOD] != 0;
+    struct passes *student = spec_is(opt, "student_model", "victim") ? &of_fit->own : &of_fit->other;
+    (void)open;
+    of_fit->model = spec_string(opt, "student_model");
+    of_fit->own.forward += 2 * images;
+    of_fit->own.backward += images * (o.pcgrad ? id + ood : (id > 0) + (ood > 0));
+    student->forward += students * ((gid || w[INI_ID] != 0) + (good || (w[INI_OOD] != 0 && !o.entropy)));
+    student->backward += students * (2 * gid + good);
+    student->tangent += students * (gid + good);
+    if (!spec_is(opt, "student", "trained")) return;
+    of_fit->own.forward += 2 * images;
+    student->train += 2 * students * spec_real(opt, "student_steps");
+}
+
 extern const struct defense_ops defense_ini;
 const struct defense_ops defense_ini = {.name = "ini", .about = "Isolation and Induction: a training that leaves clones nothing to learn",
     .formula = "L = CE + beta L_id + gamma L_ood + delta cos(g1, g2) + epsilon mean|g3|  (defenses/ini_step.h)",
     .paper = "Guo et al., Isolation and Induction: Training Robust Deep Neural Networks against Model Stealing Attacks, ACM MM 2023",
     .work = "nothing: the answers are the victim's own; its training takes about 8 times as long",
-    .options = options, .presets = presets, .needs_ood = 1, .fit = fit};
+    .options = options, .presets = presets, .needs_ood = 1, .fit = fit, .trains = trains};

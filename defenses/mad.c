@@ -311,6 +311,12 @@ static int open(void **out, const struct defense_env *env, const struct spec *op
     return code;
 }
 
+static void trains(struct work *fit, struct work *at_open, const struct spec *opt, const struct defense_env *env)
+{
+    (void)fit;
+    if (spec_is(opt, "surrogate", "trained")) at_open->own.train += spec_real(opt, "surrogate_epochs") * env->train->n;
+}
+
 /* gram [K][K] = G G' for one image that is on the tape alone: row k of G is the gradient of -log p_k. */
 static void jacobian(struct state *s, const float *p, int classes, double *gram)
 {
@@ -385,4 +391,4 @@ const struct defense_ops defense_mad = {.name = "mad", .about = "Prediction Pois
     .formula = "q = (1 - a) y + a y*, |q - y| <= epsilon;  y* = argmax_v 2 - 2 cos(p - v, p - y), p the surrogate's posterior",
     .paper = "Orekondy, Schiele, Fritz, Prediction Poisoning, ICLR 2020", .options = options, .presets = presets,
     .work = "one forward pass of a surrogate a query (jacobian=1: a backward pass a class too, image by image)",
-    .traits = traits, .open = open, .answer = answer, .cost = cost, .close = close};
+    .traits = traits, .open = open, .answer = answer, .cost = cost, .close = close, .trains = trains};

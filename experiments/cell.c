@@ -476,28 +476,32 @@ int cell_record(const struct cell *c, const struct cell_result *r, struct tables
 
 /* ---- telling ---------------------------------------------------------------------------------------- */
 
-int cell_work(const struct cell *c, struct store *store, double *victim, double *attack)
+int cell_work(const struct cell *c, struct store *store, struct cell_work *out)
 {
     struct data d = {0};
+    struct optim optim;
+    struct augment augment;
     struct defense *chain = NULL;
-    double flops = 0, clone = 0;
+    const struct attack_ops *ops = NULL;
+    *out = (struct cell_work){0};
     int code = open_data(&d, c, store);
-    if (!code) code = store_flops(&flops, store, spec_string(&c->victim, "model"), d.train);
-    if (!code) code = store_flops(&clone, store, c->clone_model, d.train);
+    if (!code) code = victim_training(&optim, &augment, &c->victim);
+    if (!code) code = attack_find(&ops, c->attack.name);
     if (!code) code = defense_parse(&chain, c->defense);
     if (code) return code;
-    const struct defense_link *fit = defense_fitter(chain);
-    const char *own = fit ? spec_find(&fit->opt, "epochs") : NULL;
-    double epochs = spec_real(&c->victim, "epochs"), n;
-    if (own && spec_number(&n, own) == OK) epochs = n; /* "victim" is no number: epochs stay */
-    *victim = epochs * d.train->n * flops * (fit ? 21 : 3); /* InI: about 7 training steps of the network a step */
-    const double clone_epochs = spec_find(&c->attack, "epochs") ? spec_real(&c->attack, "epochs") : 1;
-    const struct attack_ops *ops = NULL;
-    if (!code) code = attack_find(&ops, c->attack.name);
-    const int images = !code && (ops->needs_pool || ops->needs_seeds); /* without images an epoch is a part of the budget */
-    *attack = clone * (3 * spec_real(&c->attack, "budget") * (images ? clone_epochs : 1) + clone_epochs * d.test->n);
-    defense_free(chain);
-    return code;
+    const struct defense_env env = {.train = d.train, .ood = d.ood, .optim = &optim, .augment = &augment, .seed = c->defense_seed, .pool = d.pool};
+    if (!defense_fitter(chain)) out->victim.own.train = (double)d.train->n * optim.epochs;
+    for (int i = 0; i < chain->n; i++)
+        if (chain->link[i].ops->trains) chain->link[i].ops->trains(&out->victim, &out->helpers, &chain->link[i].opt, &env);
+    attack_work(&out->attack, ops, &c->attack, d.pool ? d.pool->n : 0, d.train->classes);
+    out->spec = chain;
+    return OK;
+}
+
+void cell_work_free(struct cell_work *w)
+{
+    defense_free(w->spec);
+    w->spec = NULL;
 }
 
 /* "fashion-mnist:n=2000" of a data set's resolved name: what stands there for the whole of its train split is left out. */

@@ -72,8 +72,13 @@ void tables_free(struct tables *t);
 /* Appends the cell's epochs to DIR/curve.csv and then its row to DIR/results.csv. ERR_IO, ERR_FORMAT. */
 int cell_record(const struct cell *c, const struct cell_result *r, struct tables *to);
 
-/* Multiply-adds of training and serving, for an estimate of the time: of the victim, and of the attack. */
-int cell_work(const struct cell *c, struct store *store, double *victim, double *attack);
+/* What a cell does, counted, if its victim and the networks beside it are not there yet. Texts are those of `spec` and of the cell. */
+struct cell_work {
+    struct work victim, helpers, attack; /* training the victim; what its defense trains beside it; the attack */
+    struct defense *spec;                /* of the cell */
+};
+int cell_work(const struct cell *c, struct store *store, struct cell_work *out);
+void cell_work_free(struct cell_work *w);
 
 /* "mnist lenet5 | ini:gamma=0.3 | knockoff:budget=50000 hard | seed 1": options that are not defaults. mem_free frees. */
 char *cell_text(const struct cell *c);

@@ -142,7 +142,7 @@ int cmd_run(int argc, char **argv)
     else if (!code && victim) code = run_victim(s, store, cache, victim);
     else if (!code && cell) code = run_one(s, store, &o, cell);
     else if (!code && worker) code = jobs_worker(s, store, dir, cache);
-    else if (!code) code = dry ? run_list(s, store, dir, stdout) : run_and_report(s, store, &o, argc, argv);
+    else if (!code) code = dry ? run_list(s, store, &o, stdout) : run_and_report(s, store, &o, argc, argv);
     mem_free(again);
     mem_free(command);
     sweep_free(s);

@@ -21,18 +21,31 @@ static int is_there(const struct sweep *s, const char *path)
     return same;
 }
 
+/* Multiply-adds, roughly, of a network's passes: what `heist status` weighs cells by. */
+static double weight(const struct passes *p, double flops)
+{
+    return flops * (3 * p->train + p->forward + 2 * (p->backward + p->slope + p->tangent));
+}
+
 static int put_cell(char **row, const struct cell *c, struct store *store, struct keys *victims)
 {
-    double victim = 0, attack = 0;
+    struct cell_work work = {0};
+    const struct dataset *d = NULL, *test = NULL;
+    double victim = 0, clone = 0;
     char *path = NULL;
-    int code = cell_work(c, store, &victim, &attack);
+    int code = cell_work(c, store, &work);
+    if (!code) code = store_get(&d, store, spec_string(&c->victim, "dataset"), "train");
+    if (!code) code = store_get(&test, store, spec_string(&c->victim, "dataset"), "test");
+    if (!code) code = store_flops(&victim, store, spec_string(&c->victim, "model"), d);
+    if (!code) code = store_flops(&clone, store, c->clone_model, d);
     if (!code) code = cell_victim(&path, c, store, "");
+    cell_work_free(&work);
     if (code) return code;
     const int seen = path && keys_get(victims, path) >= 0;
     if (path) keys_put(victims, path, 1);
     row[PLAN_key] = mem_string(c->key);
-    row[PLAN_victim_work] = mem_print("%.4g", seen ? 0 : victim);
-    row[PLAN_attack_work] = mem_print("%.4g", attack);
+    row[PLAN_victim_work] = mem_print("%.4g", seen ? 0 : weight(&work.victim.own, victim));
+    row[PLAN_attack_work] = mem_print("%.4g", weight(&work.attack.own, clone) + work.attack.looks * test->n * clone);
     row[PLAN_cell] = cell_text(c);
     mem_free(path);
     return OK;

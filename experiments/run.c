@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,10 +13,9 @@
 #include "base/mem.h"
 #include "base/progress.h"
 #include "experiments/collect.h"
+#include "experiments/estimate.h"
 #include "experiments/jobs.h"
 #include "experiments/plan.h"
-#include "nn/loss.h"
-#include "nn/optim.h"
 
 /* ---- what a folder holds ------------------------------------------------------------------------ */
 
@@ -312,65 +312,32 @@ int run_collect(const char *dir, int *taken)
 
 /* ---- estimating --------------------------------------------------------------------------------------- */
 
-/* Multiply-adds a second of a few training steps of this cell's victim, measured now. */
-static double measured_rate(const struct cell *c, struct store *store)
-{
-    enum { BATCH = 128 };
-    const struct dataset *d;
-    struct model *m = NULL;
-    if (store_get(&d, store, spec_string(&c->victim, "dataset"), "train") || model_new(&m, spec_string(&c->victim, "model"), d->shape, d->classes)) return NAN;
-    const int n = d->n < BATCH ? d->n : BATCH;
-    struct tape *t = tape_new(m, n, TAPE_BACKWARD);
-    float *x = mem_new((size_t)n * shape_size(m->input), sizeof *x), *dz = mem_new((size_t)(n * m->classes), sizeof *dz);
-    float *g = mem_new(m->params, sizeof *g);
-    const struct optim o = {.momentum = 0.9};
-    float *v = mem_new(m->params, sizeof *v);
-    double start = 0;
-    int steps = 0;
-    for (; steps < 3 || clock_s() - start < 0.2; steps++) {
-        if (steps == 2) start = clock_s(); /* the first two warm up */
-        dataset_batch(d, NULL, 0, n, x);
-        loss_ce(model_forward(m, t, x, n), d->labels, n, m->classes, 1, dz);
-        model_backward(m, t, dz, g, NULL);
-        optim_step(&o, 1e-9, m->params, m->w, g, v);
-    }
-    const double rate = 3 * model_flops(m) * n * (steps - 2) / (clock_s() - start);
-    tape_free(t);
-    model_free(m);
-    mem_free(x);
-    mem_free(dz);
-    mem_free(g);
-    mem_free(v);
-    return rate;
-}
-
-int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out)
+int run_list(const struct sweep *s, struct store *store, const struct run_options *o, FILE *out)
 {
     struct done done = {0};
-    char took[24];
-    double total = 0, rate = NAN;
-    const char *model = "";
-    struct keys *victims = keys_new();
-    int left = 0, code = done_read(&done, dir);
+    char took[24], at_once[40] = "";
+    double total = 0;
+    const int cores = omp_get_max_threads(), share = cores / o->jobs;
+    int left = 0, unknown = 0, code = done_read(&done, o->dir);
+    for (int i = 0; i < s->n && !code; i++) left += !is_done(&done, s->cell[i].key, 0);
+    omp_set_num_threads(share > 1 ? share : 1); /* as a worker has them */
+    struct estimate *e = estimate_new(store);
     for (int i = 0; i < s->n && !code; i++) {
         const struct cell *c = &s->cell[i];
-        double victim = 0, attack = 0;
-        if (strcmp(model, spec_string(&c->victim, "model"))) rate = measured_rate(c, store);
-        model = spec_string(&c->victim, "model");
-        char *path = NULL;
-        if ((code = cell_work(c, store, &victim, &attack)) || (code = cell_victim(&path, c, store, ""))) break;
-        const double seconds = (attack + (path && keys_get(victims, path) >= 0 ? 0 : victim)) / rate;
-        if (path) keys_put(victims, path, 1);
-        mem_free(path);
-        const int there = is_done(&done, c->key, 0);
+        double seconds = 0;
+        const int there = is_done(&done, c->key, 0), known = !left || (estimate_cell(&seconds, e, c) == OK && isfinite(seconds)); /* those that are there have victims for others */
         char *text = cell_text(c);
-        fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : clock_text(took, seconds), text, c->ood_is_pool ? "  (the defender trains on the attacker's pool)" : "");
+        fprintf(out, "%s  %8s  %s%s\n", c->key, there ? "done" : known ? clock_text(took, seconds) : "?", text, c->ood_is_pool ? "  (the defender trains on the attacker's pool)" : "");
         mem_free(text);
-        if (!there) total += seconds;
-        left += !there;
+        if (!known && !there && !unknown++) progress_say("  %s", err_text());
+        if (!there && known) total += seconds;
     }
-    if (!code) fprintf(out, "%d cells, %d to compute, about %s (from a training step measured now; a victim in the cache costs nothing)\n", s->n, left, clock_text(took, total));
-    keys_free(victims);
+    omp_set_num_threads(cores);
+    if (o->jobs > 1) snprintf(at_once, sizeof at_once, " with --jobs %d", o->jobs);
+    total /= fmin(o->jobs, fmin(cores, left > 0 ? left : 1));
+    if (!code) fprintf(out, "%d cells, %d to compute, about %s%s (by what each part takes now; a victim in the cache costs nothing)\n", s->n, left, clock_text(took, total), at_once);
+    if (!code && unknown) fprintf(out, "not in it: %d that will fail, or cannot be tried with a few images\n", unknown);
+    estimate_free(e);
     done_free(&done);
     return code;
 }

@@ -36,7 +36,8 @@ int run_commands(const struct sweep *s, struct store *store, const struct run_op
  * what has come since. Errors as run_sweep. */
 int run_collect(const char *dir, int *taken);
 
-/* Prints the cells, their keys and an estimate of the time to `out`; those that DIR holds are marked done. */
-int run_list(const struct sweep *s, struct store *store, const char *dir, FILE *out);
+/* Prints the cells, their keys and an estimate of the time to `out` (experiments/estimate.h), in all with o->jobs at once; those that
+ * DIR holds are marked done. */
+int run_list(const struct sweep *s, struct store *store, const struct run_options *o, FILE *out);
 
 #endif

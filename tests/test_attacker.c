@@ -4,6 +4,7 @@
 
 #include "nn/loss.h"
 #include "tests/attack_scene.h"
+#include "tests/passes.h"
 
 /* ---- conformance ------------------------------------------------------------------------------------ */
 
@@ -68,6 +69,50 @@ static void the_budget_is_the_smaller_of_both(void)
         CHECK(code == OK || code == ERR_BUDGET);
         CHECK(l.total <= 77);
         model_free(clone);
+        mem_free(text);
+    }
+    scene_close(&s);
+}
+
+/* ---- the work it says ------------------------------------------------------------------------------- */
+
+static void count_looks(void *looks, const struct model *clone, int64_t queries, int epoch, double val)
+{
+    (void)clone, (void)queries, (void)epoch, (void)val;
+    (*(int *)looks)++;
+}
+
+/* Queries, passes of the clone's network and epochs of an attack are those that it says before. */
+static void hold_to_its_word(struct scene *s, const char *text)
+{
+    const struct attack_ops *ops = NULL;
+    struct spec opt = {0};
+    struct work w = {0};
+    struct ledger l = {0};
+    struct model *clone = NULL;
+    int looks = 0;
+    if (!CHECK_OK(spec_parse(&opt, text)) || !CHECK_OK(attack_find(&ops, opt.name)) || !CHECK_OK(spec_resolve(&opt, ops->options, ops->presets, text))) return;
+    attack_work(&w, ops, &opt, s->pool->n, K);
+    done_start(s->clone_model, s->victim);
+    CHECK_OK(attack(&clone, s, text, 1, &l, count_looks, &looks));
+    const int same = done_as_said(&done.own, &w.own, 0.01);
+    if (!CHECK_INT(l.total, w.queries) || !CHECK_INT(looks, w.looks) || !same) printf("%s\n", text);
+    model_free(clone);
+    spec_free(&opt);
+}
+
+static void every_attack_does_the_work_it_says(void)
+{
+    static const char *const more[] = {"knockoff:policy=adaptive:nodes=0", "activethief:strategy=random", "activethief:strategy=uncertainty", "activethief:strategy=kcenter:centres=clone",
+        "activethief:strategy=dfal:steps=1:boundaries=3", "activethief:rounds=3:start=0:steps=1", "jbda:direction=top:copies=3:seeds=20:val=0", "jbda:relabel=0:restart=1:final_epochs=2",
+        "jbda:restart=1:final_epochs=2:seeds=30", "jbda:reservoir=10:reservoir_from=1:seeds=20:relabel=0:rounds=4", "jbda-tr:seeds=10:rounds=3", "semi:rotation=0", "average:n=7",
+        "shadow:shadows=2", "dae:knowledge=parameters", "maze:generator_steps=2:directions=3:clone_steps=2:replay=4", "dfme:budget=5"};
+    struct scene s;
+    scene_open(&s, 1000);
+    for (int i = 0; i < attack_count() + (int)(sizeof more / sizeof *more); i++) {
+        const char *name = i < attack_count() ? attack_at(i)->name : more[i - attack_count()];
+        char *text = mem_print("%s%s:epochs=3:batch=8%s", name, strstr(name, "budget") ? "" : ":budget=451", strcmp(name, "activethief") ? "" : ":steps=1");
+        hold_to_its_word(&s, text);
         mem_free(text);
     }
     scene_close(&s);
@@ -325,6 +370,7 @@ int main(void)
     RUN(no_attack_exceeds_its_budget);
     RUN(the_ledger_is_what_a_wrapper_counts);
     RUN(the_budget_is_the_smaller_of_both);
+    RUN(every_attack_does_the_work_it_says);
     RUN(no_option_has_two_meanings);
     RUN(every_preset_runs);
     RUN(a_loss_that_is_no_number_is_an_error);

@@ -2,6 +2,7 @@
 #include <omp.h>
 
 #include "tests/defense_scene.h"
+#include "tests/passes.h"
 
 /* The rows of a scene from the last to the first. */
 static void turn_over(struct scene *s)
@@ -127,6 +128,36 @@ static void chains_conform(void)
     conform("mad:oracle=argmax", 40);
 }
 
+/* What a defense trains is what it says before. */
+static void hold_to_its_word(const char *text)
+{
+    struct scene s = scene_new(10, 8);
+    struct defense *d = NULL;
+    struct work fit = {0}, helpers = {0};
+    s.optim.epochs = 2;
+    const struct defense_env env = scene_env(&s);
+    if (!CHECK_OK(defense_parse(&d, text))) return;
+    const struct defense_ops *ops = d->link[0].ops;
+    if (ops->trains) ops->trains(&fit, &helpers, &d->link[0].opt, &env);
+    done_start(s.victim->arch, NULL);
+    if (ops->fit) CHECK_OK(ops->fit(s.victim, &env, &d->link[0].opt));
+    int same = done_as_said(&done.own, &fit.own, 0) & done_as_said(&done.other, &fit.other, 0);
+    done_start(s.victim->arch, NULL);
+    CHECK_OK(defense_open(d, &env));
+    same &= done_as_said(&done.own, &helpers.own, 0) & done_as_said(&done.other, &helpers.other, 0);
+    if (!same) printf("%s\n", text);
+    defense_free(d);
+    scene_free(&s);
+}
+
+static void every_defense_does_the_work_it_says(void)
+{
+    static const char *const more[] = {"ini:beta=0.1:pcgrad=0", "ini:student_model=softmax:students=2:epochs=3", "ini:student=trained:student_steps=3:delta=0", "ini:epsilon=0:entropy=1:gamma=1", "mad:surrogate=trained",
+        "grad2:surrogate=transfer:surrogate_epochs=3", "grad2:surrogate=random", "am:detector=own:misinform_ood=0", "am:misinform_epochs=3", "edm:members=3:hash_model=victim:hash_data=train:hash_images=20"};
+    for (int i = 0; i < defense_count(); i++) hold_to_its_word(strcmp(defense_at(i)->name, "edm") ? defense_at(i)->name : "edm:hash_model=softmax");
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) hold_to_its_word(more[i]);
+}
+
 static void unknown_names_and_options_are_refused(void)
 {
     struct defense *d = NULL;
@@ -238,6 +269,7 @@ int main(void)
     RUN(every_preset_conforms);
     RUN(every_option_at_its_ends);
     RUN(chains_conform);
+    RUN(every_defense_does_the_work_it_says);
     RUN(unknown_names_and_options_are_refused);
     RUN(another_seed_is_another_noise);
     RUN(a_nan_is_refused);
