@@ -202,7 +202,8 @@ void pairs_work(struct work *out, const struct spec *opt, int64_t per_answer)
 {
     enum { TRIAL = 512 };
     const int64_t n = spec_int(opt, "budget"), few = n < TRIAL ? n : TRIAL;
-    const double rows = (double)(n * per_answer), guesses = sizeof GUESSES / sizeof *GUESSES;
+    const int guesses = sizeof GUESSES / sizeof *GUESSES;
+    const double rows = (double)(n * per_answer);
     clone_work(out, opt, n, spec_int(opt, "epochs"));
     if (spec_is(opt, "knowledge", "none")) out->own.forward += rows / guesses; /* mad's surrogate */
     else out->simulated = rows;
