@@ -12,15 +12,16 @@ endif
 
 B := build/$(V)
 CC ?= gcc
-OPT.release := -O3
-OPT.debug := -O0
-OPT.asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-OPT.tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+OPT.release := -g1 -O3
+OPT.debug := -g -O0
+OPT.asan := -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+OPT.tsan := -g -O1 -fsanitize=thread -fno-omit-frame-pointer
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wno-psabi
 BLAS_INC := $(firstword $(wildcard /usr/include/$(shell $(CC) -dumpmachine)/openblas-openmp /usr/include/x86_64-linux-gnu/openblas-openmp))
+CC_VERSION := $(shell $(CC) --version 2>/dev/null | head -n 1)
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unknown)
 CPPFLAGS += -I. -I$(B) $(addprefix -I,$(BLAS_INC)) -D_GNU_SOURCE
-CFLAGS += -std=c11 -g $(OPT.$(V)) $(WARN) -ffp-contract=off -fopenmp
+CFLAGS += -std=c11 $(OPT.$(V)) $(WARN) -ffp-contract=off -fopenmp
 LDFLAGS += $(filter -fsanitize=%,$(OPT.$(V))) -fopenmp
 LIBS := -lopenblas -lcsv -linih -lcjson -larchive -lmatio -lturbojpeg -lspng -lmd -lz -lm
 
@@ -38,6 +39,7 @@ OPT.naive.release := -O2
 SRC := $(filter-out experiments/main.c,$(wildcard base/*.c nn/*.c nn/arch/*.c data/*.c victim/*.c defenses/*.c attacker/*.c experiments/*.c))
 # The layers first: they take longest to compile.
 OBJ := $(foreach s,$(SIMD),$(LAYERS:%.c=$(B)/%.$(s).o) $(LAYERS:%.c=$(B)/%.$(s).alone.o)) $(SRC:%.c=$(B)/%.o)
+FOLDERS := $(sort $(patsubst %/,%,$(dir $(OBJ))) $(B)/tests)
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CHECKER := $(B)/tests/golden_check
 DATA ?= mnist fashion-mnist
@@ -76,32 +78,30 @@ test: deps
 
 # ---- build --------------------------------------------------------------------------------------
 # A change of flags rebuilds: the flags of the last build stand in a file that changes with them.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(foreach s,$(SIMD),$(s) $(ARCH.$(s)) $(OPT.$(s).$(V)))
 $(B)/flags: FORCE
-	@mkdir -p $(@D)
-	@echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)' > $@
+	@mkdir -p $(FOLDERS)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' > $@
 $(B)/version.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define HEIST_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define HEIST_VERSION "$(VERSION)"' > $@
 FORCE:
 
-# Functions and lines are all that a debugger needs of them (-g1): the rest takes a quarter of the time to compile.
-# And once more without OpenMP, for the threads that each take a piece of a batch through many layers (nn/tape.c).
+# Each file of nn/layers once for an instruction set, and once more without OpenMP, for the threads that each take a piece of
+# a batch through many layers (nn/tape.c).
 define simd_rule
 $(B)/nn/layers/%.$(1).o: nn/layers/%.c $(B)/flags | need
-	@mkdir -p $$(@D)
-	$(CC) $$(CPPFLAGS) $$(CFLAGS) -g1 -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1) -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@
+	$(CC) $$(CPPFLAGS) $$(CFLAGS) -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1) -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@
 $(B)/nn/layers/%.$(1).alone.o: nn/layers/%.c $(B)/flags | need
-	@mkdir -p $$(@D)
-	$(CC) $$(CPPFLAGS) $$(CFLAGS) -fno-openmp -Wno-unknown-pragmas -g1 -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1)_alone -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@
+	$(CC) $$(CPPFLAGS) $$(CFLAGS) -fno-openmp -Wno-unknown-pragmas -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1)_alone -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach s,$(SIMD),$(eval $(call simd_rule,$(s))))
 
 $(B)/nn/layers.o: CPPFLAGS += $(SIMD:%=-DHAVE_SIMD_%)
-$(B)/experiments/%.o: CPPFLAGS += -DHEIST_CC='"$(shell $(CC) --version 2>/dev/null | head -n 1)"' -DHEIST_FLAGS='"$(CFLAGS)"'
+$(B)/experiments/%.o: CPPFLAGS += -DHEIST_CC='"$(CC_VERSION)"' -DHEIST_FLAGS='"$(CFLAGS)"'
 $(patsubst %.c,$(B)/%.o,$(wildcard experiments/*.c)): $(B)/version.h
 $(B)/experiments/report_html.o: experiments/report.html
 $(B)/%.o: %.c $(B)/flags | need
-	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 $(B)/libheist.a: $(OBJ)
 	@rm -f $@
