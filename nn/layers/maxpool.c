@@ -32,68 +32,102 @@ static size_t saved(const struct layer *l, int n)
     return shape_floats(l->out, n) / sizeof(float);
 }
 
+/* The three passes over one plane, k and step constants where they are inlined. x, v, to: maps that go in; y, d, vy: that come out. */
+
+/* from: NULL, or where the window's pixel that each output came from is left. */
+INLINE void plane_forward(const int k, const int step, const struct layer *l, const float *x, float *y, unsigned char *from)
+{
+    const struct shape in = l->in[0], out = l->out;
+    for (int i = 0; i < out.h; i++)
+        for (int j = 0; j < out.w; j++) {
+            const float *window = x + (i * step * in.w + j * step) * MAPS;
+            for (int t = 0; t < MAPS; t += VL, y += VL) {
+                vec best = vec_load(window + t);
+                ivec which = {0};
+                for (int ky = 0; ky < k; ky++)
+                    for (int kx = 0; kx < k; kx++) {
+                        const vec v = vec_load(window + (ky * in.w + kx) * MAPS + t);
+                        const ivec more = v > best;
+                        best = vec_where(more, v, best);
+                        which = (ivec_all(ky * k + kx) & more) | (which & ~more);
+                    }
+                vec_store(y, best);
+                if (from) bytes_store(from, which), from += VL;
+            }
+        }
+}
+
+/* The gradient goes to the pixel that the output came from. */
+INLINE void plane_backward(const int k, const int step, const struct layer *l, const float *d, const unsigned char *from, float *to)
+{
+    const struct shape in = l->in[0], out = l->out;
+    const int tile = step == k && in.h % k == 0 && in.w % k == 0; /* every pixel is written once: nothing to clear */
+    for (int i = 0; !tile && i < in.h * in.w * MAPS; i++) to[i] = 0;
+    for (int i = 0; i < out.h; i++)
+        for (int j = 0; j < out.w; j++)
+            for (int t = 0; t < MAPS; t += VL, d += VL, from += VL) {
+                float *window = to + (i * step * in.w + j * step) * MAPS + t;
+                const vec v = vec_load(d);
+                const ivec which = bytes_load(from);
+                for (int ky = 0; ky < k; ky++)
+                    for (int kx = 0; kx < k; kx++) {
+                        float *pixel = window + (ky * in.w + kx) * MAPS;
+                        const vec hit = vec_where(which == ivec_all(ky * k + kx), v, vec_all(0));
+                        if (tile) vec_store(pixel, hit);
+                        else vec_store(pixel, vec_load(pixel) + hit);
+                    }
+            }
+}
+
+INLINE void plane_tangent(const int k, const int step, const struct layer *l, const float *v, const unsigned char *from, float *vy)
+{
+    const struct shape in = l->in[0], out = l->out;
+    for (int i = 0; i < out.h; i++)
+        for (int j = 0; j < out.w; j++)
+            for (int t = 0; t < MAPS; t += VL, vy += VL, from += VL) {
+                const float *window = v + (i * step * in.w + j * step) * MAPS + t;
+                const ivec which = bytes_load(from);
+                vec got = vec_all(0);
+                for (int ky = 0; ky < k; ky++)
+                    for (int kx = 0; kx < k; kx++)
+                        got = vec_where(which == ivec_all(ky * k + kx), vec_load(window + (ky * in.w + kx) * MAPS), got);
+                vec_store(vy, got);
+            }
+}
+
+/* Where plane a of what goes in, or comes out, begins. */
+static size_t plane_at(struct shape s, int a)
+{
+    return (size_t)a * (size_t)(s.h * s.w) * MAPS;
+}
+
 static void forward(const struct layer *l, const struct pass *p)
 {
     const struct own *o = l->own;
-    const struct shape in = l->in[0], out = l->out;
     const int planes = PLANES(l, p);
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
-        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *x = p->x[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
-        float *y = p->y + at_out;
-        unsigned char *from = p->saved ? (unsigned char *)p->saved + at_out : NULL;
-        for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++) {
-                const float *window = x + (i * o->stride * in.w + j * o->stride) * MAPS;
-                for (int t = 0; t < MAPS; t += VL, y += VL) {
-                    vec best = vec_load(window + t);
-                    ivec which = {0};
-                    for (int ky = 0; ky < o->k; ky++)
-                        for (int kx = 0; kx < o->k; kx++) {
-                            const vec v = vec_load(window + (ky * in.w + kx) * MAPS + t);
-                            const ivec more = v > best;
-                            best = vec_where(more, v, best);
-                            which = (ivec_all(ky * o->k + kx) & more) | (which & ~more);
-                        }
-                    vec_store(y, best);
-                    if (from) bytes_store(from, which), from += VL;
-                }
-            }
+        const float *x = p->x[0] + plane_at(l->in[0], a);
+        const size_t at = plane_at(l->out, a);
+        unsigned char *from = p->saved ? (unsigned char *)p->saved + at : NULL;
+        if (o->k == 2 && o->stride == 2) plane_forward(2, 2, l, x, p->y + at, from);
+        else plane_forward(o->k, o->stride, l, x, p->y + at, from);
     }
 }
 
-/* dx: the gradient goes to the pixel that the output came from. */
 static void backward(const struct layer *l, const struct pass *p, const float *dy, float *dw, float *const dx[])
 {
     (void)dw;
     if (!dx[0]) return;
     const struct own *o = l->own;
-    const struct shape in = l->in[0], out = l->out;
     const int planes = PLANES(l, p);
-    /* windows that tile the map write every pixel once: nothing to clear */
-    const int tile = o->stride == o->k && in.h % o->k == 0 && in.w % o->k == 0;
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
-        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *d = dy + at_out;
-        const unsigned char *from = (const unsigned char *)p->saved + at_out;
-        float *to = dx[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
-        for (int i = 0; !tile && i < in.h * in.w * MAPS; i++) to[i] = 0;
-        for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++)
-                for (int t = 0; t < MAPS; t += VL, d += VL, from += VL) {
-                    float *window = to + (i * o->stride * in.w + j * o->stride) * MAPS + t;
-                    const vec v = vec_load(d);
-                    const ivec which = bytes_load(from);
-                    for (int ky = 0; ky < o->k; ky++)
-                        for (int kx = 0; kx < o->k; kx++) {
-                            float *pixel = window + (ky * in.w + kx) * MAPS;
-                            const vec hit = vec_where(which == ivec_all(ky * o->k + kx), v, vec_all(0));
-                            if (tile) vec_store(pixel, hit);
-                            else vec_store(pixel, vec_load(pixel) + hit);
-                        }
-                }
+        float *to = dx[0] + plane_at(l->in[0], a);
+        const size_t at = plane_at(l->out, a);
+        const unsigned char *from = (const unsigned char *)p->saved + at;
+        if (o->k == 2 && o->stride == 2) plane_backward(2, 2, l, dy + at, from, to);
+        else plane_backward(o->k, o->stride, l, dy + at, from, to);
     }
 }
 
@@ -101,25 +135,14 @@ static void tangent(const struct layer *l, const struct pass *p, const float *vw
 {
     (void)vw;
     const struct own *o = l->own;
-    const struct shape in = l->in[0], out = l->out;
     const int planes = PLANES(l, p);
 #pragma omp parallel for schedule(static)
     for (int a = 0; a < planes; a++) {
-        const size_t at_out = (size_t)a * (size_t)(out.h * out.w) * MAPS;
-        const float *v = vx[0] + (size_t)a * (size_t)(in.h * in.w) * MAPS;
-        const unsigned char *from = (const unsigned char *)p->saved + at_out;
-        float *to = vy + at_out;
-        for (int i = 0; i < out.h; i++)
-            for (int j = 0; j < out.w; j++)
-                for (int t = 0; t < MAPS; t += VL, to += VL, from += VL) {
-                    const float *window = v + (i * o->stride * in.w + j * o->stride) * MAPS + t;
-                    const ivec which = bytes_load(from);
-                    vec got = vec_all(0);
-                    for (int ky = 0; ky < o->k; ky++)
-                        for (int kx = 0; kx < o->k; kx++)
-                            got = vec_where(which == ivec_all(ky * o->k + kx), vec_load(window + (ky * in.w + kx) * MAPS), got);
-                    vec_store(to, got);
-                }
+        const float *v = vx[0] + plane_at(l->in[0], a);
+        const size_t at = plane_at(l->out, a);
+        const unsigned char *from = (const unsigned char *)p->saved + at;
+        if (o->k == 2 && o->stride == 2) plane_tangent(2, 2, l, v, from, vy + at);
+        else plane_tangent(o->k, o->stride, l, v, from, vy + at);
     }
 }
 

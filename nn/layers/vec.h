@@ -41,14 +41,17 @@ INLINE vec vec_where(ivec mask, vec yes, vec no) /* lane by lane: mask ? yes : n
     return (vec)(((ivec)yes & mask) | ((ivec)no & ~mask));
 }
 
-INLINE ivec bytes_load(const unsigned char *p) /* VL numbers below 256 */
+typedef unsigned short svec __attribute__((vector_size(2 * VL), may_alias));
+
+/* VL numbers below 256; by way of svec, or GCC takes the lanes one by one. */
+INLINE ivec bytes_load(const unsigned char *p)
 {
-    return __builtin_convertvector(*(const bvec *)p, ivec);
+    return __builtin_convertvector(__builtin_convertvector(*(const bvec *)p, svec), ivec);
 }
 
 INLINE void bytes_store(unsigned char *p, ivec v)
 {
-    *(bvec *)p = __builtin_convertvector(v, bvec);
+    *(bvec *)p = __builtin_convertvector(__builtin_convertvector(v, svec), bvec);
 }
 
 typedef float vec_any __attribute__((vector_size(4 * VL), aligned(4), may_alias));
