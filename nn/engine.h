@@ -3,6 +3,6 @@
 #ifndef HEIST_NN_ENGINE_H
 #define HEIST_NN_ENGINE_H
 
-#define ENGINE "engine 5"
+#define ENGINE "engine 6"
 
 #endif

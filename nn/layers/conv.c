@@ -19,13 +19,17 @@
 #include "nn/layers/turned.h"
 #include "nn/layers/winograd.h"
 #include "nn/layers/winograd5.h"
+#include "nn/layers/winograd5_rows.h"
 #endif
+
+/* direct.h (dw: below); turned.h; winograd.h; winograd5.h; winograd5_rows.h */
+enum way { DIRECT, TURNED, WINOGRAD, WINOGRAD5, WINOGRAD5_ROWS };
 
 struct own {
     int k, stride, pad;
-    int fan_out; /* initialisation */
-    int winograd, dw; /* 3: by winograd.h, 5: by winograd5.h, where dw says so for the weights' gradient too */
-    int slots; /* threads that may share a convolution */
+    int fan_out;          /* initialisation */
+    enum way way, dx, dw; /* forward and tangent; the gradients */
+    int slots;            /* threads that may share a convolution */
 };
 
 static const struct option options[] = {{"out", OPTION_INT, NULL, 1, 1 << 20, 0, "channels that come out"},
@@ -44,6 +48,23 @@ static int slots(const struct own *o)
 #endif
 }
 
+#ifndef LAYER_SIMD_naive
+
+/* What pays. */
+static void choose(struct own *o, int ic, int oc)
+{
+    o->dw = turned_pays(oc) ? TURNED : DIRECT;
+    if (!layer_winograd()) return;
+    if (winograd_pays(ic, oc, o->k, o->stride)) o->way = o->dx = o->dw = WINOGRAD;
+    if (winograd5_rows_pays(ic, oc, o->k, o->stride)) o->way = o->dw = WINOGRAD5_ROWS;
+    if (winograd5_pays(ic, oc, o->k, o->stride)) {
+        o->way = o->dx = WINOGRAD5;
+        if (winograd5_dw_pays(oc)) o->dw = WINOGRAD5;
+    }
+}
+
+#endif
+
 static int shape(struct layer *l, const struct spec *opt)
 {
     struct own *o = l->own;
@@ -60,10 +81,9 @@ static int shape(struct layer *l, const struct spec *opt)
     l->param[1] = param_new("bias", 1, out, 0, 0, 0);
     l->flops = (double)l->param[0].size * l->out.h * l->out.w;
 #ifndef LAYER_SIMD_naive
-    if (layer_winograd()) o->winograd = winograd_pays(in.c, out, o->k, o->stride) ? 3 : winograd5_pays(in.c, out, o->k, o->stride) ? 5 : 0;
-    o->dw = o->winograd == 3 || (o->winograd == 5 && winograd5_dw_pays(out));
-    l->together = (o->winograd == 3 && winograd_tiles(l->out.h, l->out.w) < 16) || /* the weights are transformed once a call */
-                  (o->winograd == 5 && winograd5_together(in.c, out));
+    choose(o, in.c, out);
+    l->together = (o->way == WINOGRAD && winograd_tiles(l->out.h, l->out.w) < 16) || /* the weights are transformed once a call */
+                  (o->way == WINOGRAD5 && winograd5_together(in.c, out));
 #endif
     return OK;
 }
@@ -150,9 +170,9 @@ static size_t scratch(const struct layer *l, int n)
     const size_t direct = (x > dy ? x : dy) + (l->param[0].size + MAPS - 1) / MAPS * MAPS;
 #ifndef LAYER_SIMD_naive
     const struct own *o = l->own;
-    const int side = o->winograd, forth = (int)groups * winograd_tiles(l->out.h, l->out.w), back = (int)groups * winograd_tiles(l->in[0].h, l->in[0].w);
-    const size_t minimal = side == 3 ? winograd_scratch(l->in[0].c, l->out.c, forth, back, slots(o))
-                         : side == 5 ? winograd5_scratch(l->in[0].c, l->out.c, (int)groups) : 0;
+    const int ic = l->in[0].c, oc = l->out.c, count = (int)groups, forth = count * winograd_tiles(l->out.h, l->out.w), back = count * winograd_tiles(l->in[0].h, l->in[0].w);
+    const size_t minimal = o->way == WINOGRAD ? winograd_scratch(ic, oc, forth, back, slots(o)) : o->way == WINOGRAD5 ? winograd5_scratch(ic, oc, count)
+                         : o->way == WINOGRAD5_ROWS ? winograd5_rows_scratch(ic, oc, count) : 0;
     if (minimal > direct) return minimal;
 #endif
     return direct;
@@ -185,14 +205,10 @@ static void forward_with(const struct layer *l, const struct pass *p, const floa
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
     const struct winograd wg = minimal(l, w, b, add);
-    if (o->winograd == 3) {
-        winograd(&wg, groups, x, p->scratch, y);
-        return;
-    }
-    if (o->winograd == 5) {
-        winograd5(&wg, groups, 1, &x, &w, p->scratch, y);
-        return;
-    }
+    if (o->way == WINOGRAD) winograd(&wg, groups, x, p->scratch, y);
+    if (o->way == WINOGRAD5) winograd5(&wg, groups, 1, &x, &w, p->scratch, y);
+    if (o->way == WINOGRAD5_ROWS) winograd5_rows(&wg, groups, x, p->scratch, y);
+    if (o->way != DIRECT) return;
 #endif
     struct job j = {.f = frame_x(l), .oc = l->out.c, .h = l->out.h, .w = l->out.w, .kh = o->k, .kw = o->k, .stride = o->stride,
                     .oh = l->out.h, .ow = l->out.w, .step = 1, .weight = w, .bias = b, .out = y, .add = add};
@@ -208,7 +224,7 @@ static void forward(const struct layer *l, const struct pass *p)
 static void tangent(const struct layer *l, const struct pass *p, const float *vw, const float *const vx[], float *vy)
 {
 #ifndef LAYER_SIMD_naive
-    if (((const struct own *)l->own)->winograd == 5 && vw && vx[0]) { /* both in one go */
+    if (((const struct own *)l->own)->way == WINOGRAD5 && vw && vx[0]) { /* both in one go */
         const struct winograd wg = minimal(l, NULL, l->params > 1 ? vw + l->param[1].at : NULL, 0);
         const float *const x[] = {vx[0], p->x[0]}, *const w[] = {p->w + l->param[0].at, vw + l->param[0].at};
         winograd5(&wg, shape_groups(l->out, p->n), 2, x, w, p->scratch, vy);
@@ -397,22 +413,20 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
 {
     const int groups = shape_groups(l->out, p->n);
 #ifndef LAYER_SIMD_naive
-    const struct own *own = l->own;
-    if (own->dw) {
-        const struct winograd wg = minimal(l, NULL, NULL, 0);
-        if (own->winograd == 3) winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
-        else winograd5_dw(&wg, groups, p->x[0], dy, p->scratch, dw);
-        if (db) bias_gradient(l, groups, dy, db);
-        return;
-    }
+    const struct own *o = l->own;
+    const struct winograd wg = minimal(l, NULL, NULL, 0);
+    if (o->dw == WINOGRAD5_ROWS) winograd5_rows_dw(&wg, groups, p->x[0], dy, p->scratch, dw, db);
+    if (o->dw == WINOGRAD) winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
+    if (o->dw == WINOGRAD5) winograd5_dw(&wg, groups, p->x[0], dy, p->scratch, dw);
+    if (o->dw == WINOGRAD5_ROWS) return;
+    if (o->dw != DIRECT && db) bias_gradient(l, groups, dy, db);
+    if (o->dw == WINOGRAD || o->dw == WINOGRAD5) return;
 #endif
     const struct frame f = frame_x(l);
     const float *x = framed(&f, groups, p->x[0], 1, p->scratch);
 #ifndef LAYER_SIMD_naive
-    if (turned_pays(l->out.c)) {
-        const struct own *o = l->own;
+    if (o->dw == TURNED) {
         turned_gradient(&(struct turned){f.c, f.h, f.w, l->out.c, l->out.h, l->out.w, o->k, o->stride, x, dy, dw}, groups);
-        if (db) bias_gradient(l, groups, dy, db);
         return;
     }
 #endif
@@ -424,13 +438,14 @@ static void backward(const struct layer *l, const struct pass *p, const float *d
     if (dw) weight_gradient(l, p, dy, dw + l->param[0].at, l->params > 1 ? dw + l->param[1].at : NULL);
     if (!dx[0]) return;
 #ifndef LAYER_SIMD_naive
-    const int side = ((const struct own *)l->own)->winograd, groups = shape_groups(l->out, p->n);
-    if (side == 3) {
+    const int groups = shape_groups(l->out, p->n);
+    const enum way way = ((const struct own *)l->own)->dx;
+    if (way == WINOGRAD) {
         const struct winograd wg = minimal_transpose(l, p->w + l->param[0].at);
         winograd(&wg, groups, dy, p->scratch, dx[0]);
         return;
     }
-    if (side == 5) {
+    if (way == WINOGRAD5) {
         const struct winograd wg = minimal(l, p->w + l->param[0].at, NULL, 0);
         winograd5_dx(&wg, groups, dy, p->scratch, dx[0]);
         return;
