@@ -38,7 +38,7 @@ OPT.naive.release := -O2
 
 SRC := $(filter-out experiments/main.c,$(wildcard base/*.c nn/*.c nn/arch/*.c data/*.c victim/*.c defenses/*.c attacker/*.c experiments/*.c))
 # The layers first: they take longest to compile.
-OBJ := $(foreach s,$(SIMD),$(LAYERS:%.c=$(B)/%.$(s).o) $(LAYERS:%.c=$(B)/%.$(s).alone.o)) $(SRC:%.c=$(B)/%.o)
+OBJ := $(foreach s,$(SIMD),$(LAYERS:%.c=$(B)/%.$(s).o)) $(foreach s,$(filter-out naive,$(SIMD)),$(LAYERS:%.c=$(B)/%.$(s).alone.o)) $(SRC:%.c=$(B)/%.o)
 FOLDERS := $(sort $(patsubst %/,%,$(dir $(OBJ))) $(B)/tests)
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/test_*.c))
 CHECKER := $(B)/tests/golden_check
