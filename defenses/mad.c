@@ -137,16 +137,44 @@ static void search_begin(struct search *s, const struct mad_objective *o, float 
     memset(s->v, 0, (size_t)o->classes * sizeof *s->v); /* a lot need not be full */
 }
 
+/* h[k] = mad_value of vertex k, all of them in time linear in the classes: with v = e_k and b = p - y
+ *
+ *     |p - v|^2 = R_k + (1 - p_k)^2          R_k = sum of p_j^2 over j != k     (distance: y for p)
+ *     <p - v, b> = S_k - (1 - p_k) b_k       S_k = sum of p_j b_j over j != k
+ *
+ * R and S come from the sums before k and behind it: nothing cancels where p is all but a vertex. */
+static void vertex_values(const struct mad_objective *o, double *h)
+{
+    const float *p = o->distance ? o->y : o->p;
+    double r = 0, s = 0, yy = 0, vy[CLASSES];
+    for (int k = 0; k < o->classes; k++) { /* the sums before k */
+        const double pk = (double)p[k], b = (double)o->p[k] - (double)o->y[k];
+        h[k] = r + (1 - pk) * (1 - pk);
+        vy[k] = s - (1 - pk) * b;
+        r += pk * pk, s += pk * b, yy += b * b;
+    }
+    r = s = 0;
+    for (int k = o->classes - 1; k >= 0; k--) { /* those behind it */
+        const double pk = (double)p[k], b = (double)o->p[k] - (double)o->y[k];
+        h[k] += r;
+        vy[k] += s;
+        r += pk * pk, s += pk * b;
+    }
+    for (int k = 0; k < o->classes && !o->distance; k++) h[k] = h[k] > 0 && yy > 0 ? 2 - 2 * vy[k] / sqrt(h[k] * yy) : 0;
+}
+
 static void extreme(const struct mad_objective *o, float *star)
 {
-    struct search s;
-    one_hot(star, o->classes, 0); /* where no value is a number */
-    search_begin(&s, o, star);
-    for (int k = 0; k < o->classes; k++) {
-        for (int j = 0; j < o->classes; j++) s.v[j][s.n] = j == k ? 1 : 0;
-        if (++s.n == LOT) search_end(&s);
+    double h[CLASSES];
+    int best = 0;
+    if (!o->gram) vertex_values(o, h);
+    for (int k = 0; k < o->classes && o->gram; k++) {
+        one_hot(star, o->classes, k);
+        h[k] = mad_value(o, star);
     }
-    search_end(&s);
+    for (int k = 1; k < o->classes; k++)
+        if (h[k] > h[best] || isnan(h[best])) best = k;
+    one_hot(star, o->classes, best);
 }
 
 /* What a subset's weights sum to before they are divided by it: in the order of uniform(), so that the bits are the same. */

@@ -64,6 +64,31 @@ static void mad_stays_in_its_ball_and_keeps_the_argmax_where_it_promises(void)
     scene_free(&s);
 }
 
+/* The vertex that "extreme" takes, in time linear in the classes, has mad_value's largest value: also where the surrogate is all but
+ * sure. */
+static void mad_extreme_is_the_best_vertex(void)
+{
+    enum { MOST = 100 };
+    struct rng r = rng_stream(4, "vertices", 0);
+    for (int t = 0; t < 400; t++) {
+        static const int classes[] = {2, 3, 10, MOST};
+        const int k = classes[t % 4];
+        float p[MOST], y[MOST], v[MOST] = {0}, star[MOST];
+        for (int i = 0; i < k; i++) p[i] = (float)(rng_normal(&r) * (t % 3 ? 1 : 12)), y[i] = (float)(4 * rng_normal(&r));
+        softmax_rows(p, 1, k, p);
+        softmax_rows(y, 1, k, y);
+        const struct mad_objective o = {k, t % 5 == 0, p, y, NULL};
+        double best = -1;
+        for (int i = 0; i < k; i++, v[i - 1] = 0) {
+            v[i] = 1;
+            if (mad_value(&o, v) > best) best = mad_value(&o, v);
+        }
+        mad_star(&o, MAD_EXTREME, 0, star);
+        CHECK_INT(argmax(star, k) >= 0 && star[argmax(star, k)] == 1, 1);
+        CHECK_NEAR(mad_value(&o, star), best, 1e-12);
+    }
+}
+
 /* "extreme" with the published code's default objective is "argmin", whatever the surrogate (METHODS: derived). */
 static void mad_distance_extreme_is_argmin(void)
 {
@@ -82,6 +107,7 @@ int main(void)
     RUN(mad_closed_form_equals_the_jacobian);
     RUN(mad_by_the_published_way_gives_the_same_answers);
     RUN(mad_stays_in_its_ball_and_keeps_the_argmax_where_it_promises);
+    RUN(mad_extreme_is_the_best_vertex);
     RUN(mad_distance_extreme_is_argmin);
     return check_done();
 }
