@@ -55,7 +55,7 @@ help:
 	@echo 'make test         the same set-up, then every test (make asan test: under ASan and UBSan)'
 	@echo 'make test-integration  what needs a cluster (Slurm, on this machine) or a typesetter: installs them'
 	@echo 'make golden GOLDEN=DIR   check the golden vectors of a folder'
-	@echo 'make bench        side by side with PyTorch (installs python3-torch); ROWS=lenet5,resnet18/train: those alone; MALLOC=shipped: see bench.py'
+	@echo 'make bench        side by side with PyTorch (installs python3-torch); ROWS=lenet5,resnet18/train: those alone; MALLOC=kept: see bench.py'
 	@echo 'make lint         cppcheck and clang-tidy      make fuzz   ten minutes for each reader'
 	@echo 'make deps         install the Debian packages that heist needs'
 
