@@ -87,8 +87,8 @@ $(B)/version.h: FORCE
 	@echo '#define HEIST_VERSION "$(VERSION)"' | cmp -s - $@ || echo '#define HEIST_VERSION "$(VERSION)"' > $@
 FORCE:
 
-# Each file of nn/layers once for an instruction set, and once more without OpenMP, for the threads that each take a piece of
-# a batch through many layers (nn/tape.c).
+# Each file of nn/layers once for an instruction set, and (but for naive) once more without OpenMP, for the threads that each
+# take a piece of a batch through many layers (nn/tape.c).
 define simd_rule
 $(B)/nn/layers/%.$(1).o: nn/layers/%.c $(B)/flags | need
 	$(CC) $$(CPPFLAGS) $$(CFLAGS) -ffp-contract=fast $(ARCH.$(1)) $(OPT.$(1).$(V)) -DLAYER_SIMD=$(1) -DLAYER_SIMD_$(1) -MMD -MP -c $$< -o $$@

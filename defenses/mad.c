@@ -137,43 +137,54 @@ static void search_begin(struct search *s, const struct mad_objective *o, float 
     memset(s->v, 0, (size_t)o->classes * sizeof *s->v); /* a lot need not be full */
 }
 
-/* h[k] = mad_value of vertex k, all of them in time linear in the classes: with v = e_k and b = p - y
+/* h[k] = the angle of vertex k, of all in time linear in the classes: with v = e_k and b = p - y
  *
- *     |p - v|^2 = R_k + (1 - p_k)^2          R_k = sum of p_j^2 over j != k     (distance: y for p)
+ *     |p - v|^2 = R_k + (1 - p_k)^2          R_k = sum of p_j^2 over j != k
  *     <p - v, b> = S_k - (1 - p_k) b_k       S_k = sum of p_j b_j over j != k
  *
  * R and S come from the sums before k and behind it: nothing cancels where p is all but a vertex. */
-static void vertex_values(const struct mad_objective *o, double *h)
+static void vertex_angles(const struct mad_objective *o, double *h)
 {
-    const float *p = o->distance ? o->y : o->p;
     double r = 0, s = 0, yy = 0, vy[CLASSES];
     for (int k = 0; k < o->classes; k++) { /* the sums before k */
-        const double pk = (double)p[k], b = (double)o->p[k] - (double)o->y[k];
-        h[k] = r + (1 - pk) * (1 - pk);
-        vy[k] = s - (1 - pk) * b;
-        r += pk * pk, s += pk * b, yy += b * b;
+        const double p = (double)o->p[k], b = p - (double)o->y[k];
+        h[k] = r + (1 - p) * (1 - p);
+        vy[k] = s - (1 - p) * b;
+        r += p * p, s += p * b, yy += b * b;
     }
     r = s = 0;
     for (int k = o->classes - 1; k >= 0; k--) { /* those behind it */
-        const double pk = (double)p[k], b = (double)o->p[k] - (double)o->y[k];
+        const double p = (double)o->p[k], b = p - (double)o->y[k];
         h[k] += r;
         vy[k] += s;
-        r += pk * pk, s += pk * b;
+        r += p * p, s += p * b;
     }
-    for (int k = 0; k < o->classes && !o->distance; k++) h[k] = h[k] > 0 && yy > 0 ? 2 - 2 * vy[k] / sqrt(h[k] * yy) : 0;
+    for (int k = 0; k < o->classes; k++) h[k] = h[k] > 0 && yy > 0 ? 2 - 2 * vy[k] / sqrt(h[k] * yy) : 0;
+}
+
+static int least(const float *y, int classes)
+{
+    int low = 0;
+    for (int k = 1; k < classes; k++)
+        if (y[k] < y[low]) low = k;
+    return low;
 }
 
 static void extreme(const struct mad_objective *o, float *star)
 {
     double h[CLASSES];
     int best = 0;
-    if (!o->gram) vertex_values(o, h);
-    for (int k = 0; k < o->classes && o->gram; k++) {
-        one_hot(star, o->classes, k);
-        h[k] = mad_value(o, star);
-    }
+    if (o->gram) {
+        for (int k = 0; k < o->classes; k++) {
+            one_hot(star, o->classes, k);
+            h[k] = mad_value(o, star);
+        }
+    } else if (o->distance) { /* |e_k - y|^2 = |y|^2 + 1 - 2 y_k */
+        one_hot(star, o->classes, least(o->y, o->classes));
+        return;
+    } else vertex_angles(o, h);
     for (int k = 1; k < o->classes; k++)
-        if (h[k] > h[best] || isnan(h[best])) best = k;
+        if (h[k] > h[best]) best = k;
     one_hot(star, o->classes, best);
 }
 
@@ -243,11 +254,8 @@ static void argmax_greedy(const struct mad_objective *o, int top, float *star)
 void mad_star(const struct mad_objective *o, enum mad_oracle oracle, double u, float *star)
 {
     const int classes = o->classes, top = argmax(o->y, classes);
-    int low = 0;
-    for (int k = 1; k < classes; k++)
-        if (o->y[k] < o->y[low]) low = k;
     if (oracle == MAD_EXTREME) extreme(o, star);
-    else if (oracle == MAD_ARGMIN) one_hot(star, classes, low);
+    else if (oracle == MAD_ARGMIN) one_hot(star, classes, least(o->y, classes));
     else if (oracle == MAD_RANDOM) one_hot(star, classes, (int)(u * classes));
     else if (classes <= EXHAUSTIVE) argmax_all(o, top, star);
     else argmax_greedy(o, top, star);

@@ -8,7 +8,7 @@
 enum simd { NAIVE, BASE, AVX2, AVX512, SIMDS };
 static const char *const simd_name[SIMDS] = {"naive", "base", "avx2", "avx512"};
 
-/* The two builds of each file of nn/layers for an instruction set. */
+/* The two builds of each file of nn/layers for an instruction set; naive has one. */
 struct twin {
     const struct layer_ops *shared, *alone;
 };

@@ -15,7 +15,7 @@ needs() { # TARGET: what it is linked with, beside base
     arch) # the layers once, under all the names that the registry has for them
         echo "nn/arch.c nn/blas.c nn/layers.c nn/loss.c nn/model.c nn/parse.c nn/tape.c nn/arch/*.c nn/layers/*.c -DMOST_PARAMS=65536ul -DLAYER_SIMD=base -DLAYER_SIMD_base"
         for layer in $(sed 's/X(\(.*\))/\1/' nn/layers/list.h); do
-            for name in base_alone naive naive_alone; do echo "-Wl,--defsym=layer_${layer}_$name=layer_${layer}_base"; done
+            for name in base_alone naive; do echo "-Wl,--defsym=layer_${layer}_$name=layer_${layer}_base"; done
         done
         echo "-I$(echo /usr/include/*/openblas-openmp) -lopenblas -l:libgomp.so.1 -lm" ;;
     safetensors) echo "nn/safetensors.c -lcjson -lm" ;;

@@ -96,7 +96,7 @@ static void mad_distance_extreme_is_argmin(void)
     float *a = mem_new((size_t)(s.n * s.k), sizeof *a), *b = mem_new((size_t)(s.n * s.k), sizeof *b);
     answers_of("mad:objective=distance", &s, s.n, a);
     answers_of("mad:oracle=argmin", &s, s.n, b);
-    CHECK(memcmp(a + 5 * s.k, b + 5 * s.k, (size_t)((s.n - 5) * s.k) * sizeof *a) == 0);
+    CHECK(memcmp(a, b, (size_t)(s.n * s.k) * sizeof *a) == 0);
     mem_free(a);
     mem_free(b);
     scene_free(&s);

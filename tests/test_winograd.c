@@ -114,6 +114,15 @@ static double want_dx(const struct single *s, int i, int c, int y, int x)
     return sum;
 }
 
+static double want_db(const struct single *s, int o)
+{
+    double sum = 0;
+    for (int i = 0; i < N; i++)
+        for (int y = 0; y < s->l->out.h; y++)
+            for (int x = 0; x < s->l->out.w; x++) sum += pixel(s->dy, s->l->out, i, o, y, x);
+    return sum;
+}
+
 static double want_dw(const struct single *s, int o, int c, int k)
 {
     const struct kind *q = &s->kind;
@@ -142,7 +151,7 @@ static void check_single(const char *simd, const char *winograd, struct kind q)
     struct single s = compute(simd, winograd, q);
     struct rng r = rng_stream(3, "draws", 0);
     const struct shape in = s.l->in[0], out = s.l->out;
-    struct gap y = {0, 0}, dx = {0, 0}, dw = {0, 0}, vy = {0, 0};
+    struct gap y = {0, 0}, dx = {0, 0}, dw = {0, 0}, db = {0, 0}, vy = {0, 0};
     for (int k = 0; k < DRAWS; k++) {
         const int i = rng_below(&r, N), o = rng_below(&r, q.oc), c = rng_below(&r, q.ic), tap = rng_below(&r, q.k * q.k);
         const int row = rng_below(&r, out.h), column = rng_below(&r, out.w), x_row = rng_below(&r, in.h), x_column = rng_below(&r, in.w);
@@ -150,11 +159,13 @@ static void check_single(const char *simd, const char *winograd, struct kind q)
         add(&vy, (double)s.vy[at(out, i, o, row, column)], want_y(&s, s.vx, s.m->w, 0, i, o, row, column) + want_y(&s, s.x, s.vw, 1, i, o, row, column));
         add(&dx, (double)s.dx[at(in, i, c, x_row, x_column)], want_dx(&s, i, c, x_row, x_column));
         add(&dw, (double)s.dw[s.l->param[0].at + (size_t)((o * q.ic + c) * q.k * q.k + tap)], want_dw(&s, o, c, tap));
+        add(&db, (double)s.dw[s.l->param[1].at + (size_t)o], want_db(&s, o));
     }
     CHECK_NEAR(y.most / sqrt(y.square), 0, BOUND);
     CHECK_NEAR(vy.most / sqrt(vy.square), 0, BOUND);
     CHECK_NEAR(dx.most / sqrt(dx.square), 0, BOUND);
     CHECK_NEAR(dw.most / sqrt(dw.square), 0, BOUND);
+    CHECK_NEAR(db.most / sqrt(db.square), 0, BOUND);
     single_free(&s);
 }
 
@@ -234,11 +245,18 @@ static void where_no_dy_arrives_dx_is_zero(void)
 
 static void the_switch_switches(void)
 {
-    static const struct kind kinds[] = {{16, 16, 3, 1, SIDE, SIDE}, {6, 16, 5, 0, 12, 12}};
-    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
-        struct single on = compute("base", "1", kinds[k]), off = compute("base", "0", kinds[k]);
+    static const struct {
+        const char *simd;
+        struct kind kind;
+        int dx; /* goes by Winograd too */
+    } cases[] = {{"base", {16, 16, 3, 1, SIDE, SIDE}, 1}, {"base", {6, 16, 5, 0, 12, 12}, 1}, {"avx512", {1, 6, 5, 0, 28, 28}, 0}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        setenv("HEIST_SIMD", cases[k].simd, 1);
+        setenv("HEIST_WINOGRAD", "1", 1);
+        if (layer_simd_check()) continue;
+        struct single on = compute(cases[k].simd, "1", cases[k].kind), off = compute(cases[k].simd, "0", cases[k].kind);
         CHECK(memcmp(on.y, off.y, on.out * sizeof *on.y) != 0);
-        CHECK(memcmp(on.dx, off.dx, on.in * sizeof *on.dx) != 0);
+        CHECK_INT(memcmp(on.dx, off.dx, on.in * sizeof *on.dx) != 0, cases[k].dx);
         CHECK(memcmp(on.dw, off.dw, on.m->params * sizeof *on.dw) != 0);
         single_free(&on);
         single_free(&off);

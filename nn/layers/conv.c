@@ -1,6 +1,6 @@
 /* Convolution, w [out][in][k][k] as PyTorch's.
  *
- * By the direct kernel (direct.h), or by Winograd's where that pays.
+ * By the direct kernel (direct.h), or by Winograd's where that pays; dw also by products on a turned dy (turned.h).
  *
  * forward   y[o] = b[o] + sum_c w[o][c] * x[c]                  on x with a border of `pad` zeros
  * dx        the same kernel on dy, w transposed and turned: for each phase of the stride the taps that reach it
@@ -415,11 +415,13 @@ static void weight_gradient(const struct layer *l, const struct pass *p, const f
 #ifndef LAYER_SIMD_naive
     const struct own *o = l->own;
     const struct winograd wg = minimal(l, NULL, NULL, 0);
-    if (o->dw == WINOGRAD5_ROWS) winograd5_rows_dw(&wg, groups, p->x[0], dy, p->scratch, dw, db);
+    if (o->dw == WINOGRAD5_ROWS) { /* the bias on the way, as the direct kernel's */
+        winograd5_rows_dw(&wg, groups, p->x[0], dy, p->scratch, dw, db);
+        return;
+    }
+    if (o->dw != DIRECT && db) bias_gradient(l, groups, dy, db);
     if (o->dw == WINOGRAD) winograd_gradient(&wg, groups, p->x[0], dy, p->scratch, dw);
     if (o->dw == WINOGRAD5) winograd5_dw(&wg, groups, p->x[0], dy, p->scratch, dw);
-    if (o->dw == WINOGRAD5_ROWS) return;
-    if (o->dw != DIRECT && db) bias_gradient(l, groups, dy, db);
     if (o->dw == WINOGRAD || o->dw == WINOGRAD5) return;
 #endif
     const struct frame f = frame_x(l);

@@ -548,7 +548,7 @@ static void winograd5_chunk(const struct winograd *j, int groups, const float *x
     const size_t step = winograd5_lines((size_t)(j->ic * MAPS)), block = (size_t)(j->ic * FSTEP);
     float v[FP * step] __attribute__((aligned(64)));
     for (size_t i = 0; i < winograd5_sums(j->ic, j->oc); i++) sum[i] = 0;
-    for (int g = 0; g < groups; g++, x += j->ic * j->h * j->w * MAPS, dy += j->oc * j->oh * j->ow * MAPS)
+    for (int g = 0; g < groups; g++, x += (size_t)(j->ic * j->h * j->w) * MAPS, dy += (size_t)(j->oc * j->oh * j->ow) * MAPS)
         for (int y0 = 0; y0 < j->oh; y0 += WM)
             for (int x0 = 0; x0 < j->ow; x0 += WM) {
                 winograd5_maps(j, x, y0, x0, v, step);

@@ -14,7 +14,7 @@
 enum {
     LC = 3,                 /* input channels at most */
     LOB = 3,                /* output channels whose sums are in registers at once */
-    LTILES = 8, LFEW = 3,   /* tiles of a strip, of which V, and D, hold a row: forward; dw, whose V and D share the first cache */
+    LTILES = 8, LFEW = 3,   /* tiles of a strip: forward; dw, whose V and D of one channel of x share the first cache */
     LROWS = 4, LHELD = 8,   /* rows of D that meet V at once, and of V that they meet: LROWS + FK - 1 */
     LLANES = LFEW * MAPS    /* from row to row of a point of V or D */
 };
@@ -37,13 +37,13 @@ static size_t winograd5_rows_scratch(int ic, int oc, int groups)
     return weights > sums ? weights : sums;
 }
 
-static int winograd5_strips(const struct winograd *j, int most)
+static int winograd5_rows_strips(const struct winograd *j, int most)
 {
     return (j->ow + WM * most - 1) / (WM * most);
 }
 
 /* Tiles of the strip that begins at column x0 of y. */
-static int winograd5_strip_tiles(const struct winograd *j, int x0, int most)
+static int winograd5_rows_tiles(const struct winograd *j, int x0, int most)
 {
     const int left = (j->ow - x0 + WM - 1) / WM;
     return left < most ? left : most;
@@ -83,18 +83,18 @@ static void winograd5_rows_weights(const struct winograd *j, float *u)
 }
 
 /* `count` pixels of a row of `width`, from pixel x on; zeros beyond it */
-INLINE void winograd5_pixels(const int count, const float *row, int width, int x, vec *v)
+INLINE void winograd5_rows_pixels(const int count, const float *row, int width, int x, vec *v)
 {
     const int inside = x >= 0 && x + count <= width;
     for (int b = 0; b < count; b++) v[b] = inside || (x + b >= 0 && x + b < width) ? vec_load(row + (x + b) * MAPS) : vec_all(0);
 }
 
 /* to[p * step + i * tile] = V of a row of x (NULL: of zeros) of one channel, tiles i = 0.. from column x0 on */
-INLINE void winograd5_row_x(const float *row, int width, int x0, int tiles, float *to, size_t step, size_t tile)
+INLINE void winograd5_rows_x(const float *row, int width, int x0, int tiles, float *to, size_t step, size_t tile)
 {
     for (int i = 0; i < tiles; i++) {
         vec v[FA], u[FA];
-        if (row) winograd5_pixels(FA, row, width, x0 + i * WM, v);
+        if (row) winograd5_rows_pixels(FA, row, width, x0 + i * WM, v);
         else for (int b = 0; b < FA; b++) v[b] = vec_all(0);
         winograd5_input(v, u);
         for (int p = 0; p < FA; p++) vec_store(to + (size_t)p * step + (size_t)i * tile, u[p]);
@@ -102,11 +102,11 @@ INLINE void winograd5_row_x(const float *row, int width, int x0, int tiles, floa
 }
 
 /* The same of D and a row of dy; *bias += its pixels */
-INLINE void winograd5_row_dy(const float *row, int width, int x0, int tiles, float *to, size_t step, size_t tile, vec *bias)
+INLINE void winograd5_rows_dy(const float *row, int width, int x0, int tiles, float *to, size_t step, size_t tile, vec *bias)
 {
     for (int i = 0; i < tiles; i++) {
         vec v[WM], u[FA];
-        winograd5_pixels(WM, row, width, x0 + i * WM, v);
+        winograd5_rows_pixels(WM, row, width, x0 + i * WM, v);
         *bias += v[0] + v[1] + (v[2] + v[3]);
         winograd5_output_t(v, u);
         for (int p = 0; p < FA; p++) vec_store(to + (size_t)p * step + (size_t)i * tile, u[p]);
@@ -114,15 +114,15 @@ INLINE void winograd5_row_dy(const float *row, int width, int x0, int tiles, flo
 }
 
 /* The row of channel c of a group that row y of V is made of; NULL: above or below the map. */
-static const float *winograd5_row_at(const struct winograd *j, const float *x, int c, int y)
+static const float *winograd5_rows_at(const struct winograd *j, const float *x, int c, int y)
 {
     return y < j->pad || y >= j->pad + j->h ? NULL : x + ((size_t)c * (size_t)j->h + (size_t)(y - j->pad)) * (size_t)j->w * MAPS;
 }
 
 /* ---- forward -------------------------------------------------------------------------------------- */
 
-/* Where four pixels go of which `columns` are inside the map. */
-INLINE void winograd5_row_store(const vec to[WM], const struct winograd *j, float bias, int columns, float *at)
+/* at [4] (+)= to + bias, as far as the map goes: `columns` pixels */
+INLINE void winograd5_rows_store(const vec to[WM], const struct winograd *j, float bias, int columns, float *at)
 {
     for (int b = 0; b < WM; b++) {
         if (b >= columns) return;
@@ -133,7 +133,7 @@ INLINE void winograd5_row_store(const vec to[WM], const struct winograd *j, floa
 }
 
 /* A tile of ob <= LOB output channels; u [ic][5][8][ob]; v[k]: the tile in row k of V [ic][tiles][8][lanes] */
-INLINE void winograd5_row_tile(const int ob, const struct winograd *j, const float *u, const float *const v[FK], const float *bias, int columns, float *y, size_t plane)
+INLINE void winograd5_rows_tile(const int ob, const struct winograd *j, const float *u, const float *const v[FK], const float *bias, int columns, float *y, size_t plane)
 {
     vec m[LOB][FA];
     for (int i = 0; i < ob; i++)
@@ -150,17 +150,17 @@ INLINE void winograd5_row_tile(const int ob, const struct winograd *j, const flo
     for (int i = 0; i < ob; i++) {
         vec to[WM];
         winograd5_output(m[i], to);
-        winograd5_row_store(to, j, bias[i], columns, y + (size_t)i * plane);
+        winograd5_rows_store(to, j, bias[i], columns, y + (size_t)i * plane);
     }
 }
 
 /* The tiles of a row of ob output channels; v[k]: row k of V */
-INLINE void winograd5_row_tiles(const int ob, const struct winograd *j, const float *u, const float *const v[FK], int tiles, const float *bias, int columns, float *y)
+INLINE void winograd5_rows_row(const int ob, const struct winograd *j, const float *u, const float *const v[FK], int tiles, const float *bias, int columns, float *y)
 {
     const size_t plane = (size_t)(j->oh * j->ow) * MAPS;
     for (int i = 0; i < tiles; i++) {
         const float *const at[FK] = {v[0] + i * FA * MAPS, v[1] + i * FA * MAPS, v[2] + i * FA * MAPS, v[3] + i * FA * MAPS, v[4] + i * FA * MAPS};
-        winograd5_row_tile(ob, j, u, at, bias, columns - i * WM, y + i * WM * MAPS, plane);
+        winograd5_rows_tile(ob, j, u, at, bias, columns - i * WM, y + i * WM * MAPS, plane);
     }
 }
 
@@ -168,10 +168,10 @@ INLINE void winograd5_row_tiles(const int ob, const struct winograd *j, const fl
 static void winograd5_rows_strip(const struct winograd *j, const float *u, const float *x, int x0, float *y)
 {
     float held[FK][LC][LTILES][FA * MAPS] __attribute__((aligned(64))); /* row r of V: [r % FK] */
-    const int tiles = winograd5_strip_tiles(j, x0, LTILES), nb = winograd5_rows_blocks(j);
+    const int tiles = winograd5_rows_tiles(j, x0, LTILES), nb = winograd5_rows_blocks(j);
     for (int r = 0; r < j->oh + FK - 1; r++) {
         const int row = r - (FK - 1);
-        for (int c = 0; c < j->ic; c++) winograd5_row_x(winograd5_row_at(j, x, c, r), j->w, x0 - j->pad, tiles, held[r % FK][c][0], MAPS, FA * MAPS);
+        for (int c = 0; c < j->ic; c++) winograd5_rows_x(winograd5_rows_at(j, x, c, r), j->w, x0 - j->pad, tiles, held[r % FK][c][0], MAPS, FA * MAPS);
         if (row < 0) continue;
         const float *v[FK];
         for (int k = 0; k < FK; k++) v[k] = held[(row + k) % FK][0][0];
@@ -180,17 +180,17 @@ static void winograd5_rows_strip(const struct winograd *j, const float *u, const
             const float *const w = u + o * j->ic * FK * FA;
             float *to = y + (((size_t)o * (size_t)j->oh + (size_t)row) * (size_t)j->ow + (size_t)x0) * MAPS, bias[LOB];
             for (int i = 0; i < ob; i++) bias[i] = j->bias ? j->bias[o + i] : 0;
-            if (ob == 3) winograd5_row_tiles(3, j, w, v, tiles, bias, j->ow - x0, to);
-            else if (ob == 2) winograd5_row_tiles(2, j, w, v, tiles, bias, j->ow - x0, to);
-            else winograd5_row_tiles(1, j, w, v, tiles, bias, j->ow - x0, to);
+            if (ob == 3) winograd5_rows_row(3, j, w, v, tiles, bias, j->ow - x0, to);
+            else if (ob == 2) winograd5_rows_row(2, j, w, v, tiles, bias, j->ow - x0, to);
+            else winograd5_rows_row(1, j, w, v, tiles, bias, j->ow - x0, to);
         }
     }
 }
 
 static void winograd5_rows(const struct winograd *j, int groups, const float *x, float *scratch, float *y)
 {
-    const int strips = winograd5_strips(j, LTILES);
-    if (VL != 16) return; /* never called: winograd5_rows_pays() */
+    const int strips = winograd5_rows_strips(j, LTILES);
+    if (VL != 16) __builtin_unreachable(); /* winograd5_rows_pays() */
     winograd5_rows_weights(j, scratch);
 #pragma omp parallel for schedule(static) collapse(2)
     for (int g = 0; g < groups; g++)
@@ -201,8 +201,8 @@ static void winograd5_rows(const struct winograd *j, int groups, const float *x,
 
 /* ---- the gradient of the weights -------------------------------------------------------------------- */
 
-/* sum [ob][..][5][lanes] of a point += `rows` rows of tiles of D [ob][rows][tiles][lanes] from row y on, and of V
- * [y % LHELD][tiles][lanes] */
+/* sum [ob][..][5][lanes] of a point += over `rows` rows of tiles from row y of dy on: d [ob][LROWS][LFEW][lanes] of D, v
+ * [row % LHELD][LFEW][lanes] of V */
 INLINE void winograd5_rows_products(const int ob, int y, int rows, int tiles, const float *d, const float *v, float *sum, size_t step)
 {
     vec s[LOB][FK];
@@ -226,13 +226,13 @@ INLINE void winograd5_rows_products(const int ob, int y, int rows, int tiles, co
 static void winograd5_rows_block(const struct winograd *j, int o, int ob, int y, int rows, int x0, const float *dy, float v[LC][FA][LHELD * LLANES], float *sum, float *bias)
 {
     float d[FA][LOB][LROWS * LLANES] __attribute__((aligned(64)));
-    const int tiles = winograd5_strip_tiles(j, x0, LFEW);
+    const int tiles = winograd5_rows_tiles(j, x0, LFEW);
     const size_t step = (size_t)(j->ic * FA * FK) * MAPS;
     sum += (size_t)o * step;
     for (int i = 0; i < ob; i++) {
         vec b = vec_load(bias + (o + i) * MAPS);
         for (int r = 0; r < rows; r++)
-            winograd5_row_dy(dy + ((size_t)(o + i) * (size_t)j->oh + (size_t)(y + r)) * (size_t)j->ow * MAPS, j->ow, x0, tiles,
+            winograd5_rows_dy(dy + ((size_t)(o + i) * (size_t)j->oh + (size_t)(y + r)) * (size_t)j->ow * MAPS, j->ow, x0, tiles,
                              d[0][i] + r * LLANES, LOB * LROWS * LLANES, MAPS, &b);
         vec_store(bias + (o + i) * MAPS, b);
     }
@@ -248,12 +248,12 @@ static void winograd5_rows_block(const struct winograd *j, int o, int ob, int y,
 static void winograd5_rows_strip_dw(const struct winograd *j, const float *x, const float *dy, int x0, float *sum, float *bias)
 {
     float v[LC][FA][LHELD * LLANES] __attribute__((aligned(64))); /* row r of V: [r % LHELD] */
-    const int tiles = winograd5_strip_tiles(j, x0, LFEW), nb = winograd5_rows_blocks(j);
+    const int tiles = winograd5_rows_tiles(j, x0, LFEW), nb = winograd5_rows_blocks(j);
     for (int y = 0, next = 0; y < j->oh; y += LROWS) {
         const int rows = j->oh - y < LROWS ? j->oh - y : LROWS;
         for (; next < y + rows + FK - 1; next++)
             for (int c = 0; c < j->ic; c++)
-                winograd5_row_x(winograd5_row_at(j, x, c, next), j->w, x0 - j->pad, tiles, v[c][0] + next % LHELD * LLANES, LHELD * LLANES, MAPS);
+                winograd5_rows_x(winograd5_rows_at(j, x, c, next), j->w, x0 - j->pad, tiles, v[c][0] + next % LHELD * LLANES, LHELD * LLANES, MAPS);
         for (int b = 0; b < nb; b++) {
             const int o = winograd5_rows_first(j, nb, b);
             winograd5_rows_block(j, o, winograd5_rows_first(j, nb, b + 1) - o, y, rows, x0, dy, v, sum, bias);
@@ -265,9 +265,9 @@ static void winograd5_rows_strip_dw(const struct winograd *j, const float *x, co
 static void winograd5_rows_chunk(const struct winograd *j, int groups, const float *x, const float *dy, float *sum)
 {
     float *bias = sum + (size_t)(j->oc * j->ic * FA * FK) * MAPS;
-    const int strips = winograd5_strips(j, LFEW);
+    const int strips = winograd5_rows_strips(j, LFEW);
     for (size_t i = 0; i < winograd5_rows_sums(j->ic, j->oc); i++) sum[i] = 0;
-    for (int g = 0; g < groups; g++, x += j->ic * j->h * j->w * MAPS, dy += j->oc * j->oh * j->ow * MAPS)
+    for (int g = 0; g < groups; g++, x += (size_t)(j->ic * j->h * j->w) * MAPS, dy += (size_t)(j->oc * j->oh * j->ow) * MAPS)
         for (int s = 0; s < strips; s++) winograd5_rows_strip_dw(j, x, dy, s * WM * LFEW, sum, bias);
 }
 
@@ -278,7 +278,7 @@ INLINE vec winograd5_rows_total(int chunks, size_t size, const float *sum)
     return total;
 }
 
-INLINE float winograd5_lanes(vec v)
+INLINE float winograd5_rows_lanes(vec v)
 {
     for (int half = VL / 2; half > 0; half /= 2)
         for (int t = 0; t < half; t++) v[t] += v[t + half];
@@ -290,7 +290,7 @@ static void winograd5_rows_dw(const struct winograd *j, int groups, const float 
 {
     const int chunks = winograd5_chunks(groups), kernels = j->oc * j->ic;
     const size_t size = winograd5_rows_sums(j->ic, j->oc);
-    if (VL != 16) return; /* never called: winograd5_rows_pays() */
+    if (VL != 16) __builtin_unreachable(); /* winograd5_rows_pays() */
 #pragma omp parallel for schedule(static)
     for (int k = 0; k < chunks; k++) {
         const int g = groups * k / chunks, count = groups * (k + 1) / chunks - g;
@@ -302,9 +302,9 @@ static void winograd5_rows_dw(const struct winograd *j, int groups, const float 
             vec m[FA], g[FK];
             for (int p = 0; p < FA; p++) m[p] = winograd5_rows_total(chunks, size, scratch + ((i * FA + p) * FK + k) * MAPS);
             winograd5_kernel_t(m, g);
-            for (int b = 0; b < FK; b++) dw[(i * FK + k) * FK + b] += winograd5_lanes(g[b]);
+            for (int b = 0; b < FK; b++) dw[(i * FK + k) * FK + b] += winograd5_rows_lanes(g[b]);
         }
-    for (int o = 0; o < j->oc && db; o++) db[o] += winograd5_lanes(winograd5_rows_total(chunks, size, scratch + (size_t)(kernels * FA * FK + o) * MAPS));
+    for (int o = 0; o < j->oc && db; o++) db[o] += winograd5_rows_lanes(winograd5_rows_total(chunks, size, scratch + (size_t)(kernels * FA * FK + o) * MAPS));
 }
 
 #endif
