@@ -32,7 +32,8 @@ static size_t saved(const struct layer *l, int n)
     return shape_floats(l->out, n) / sizeof(float);
 }
 
-/* The three passes over one plane, k and step constants where they are inlined. x, v, to: maps that go in; y, d, vy: that come out. */
+/* The three passes over one plane, k and step constants where they are inlined. x, v, to: of the map that goes in; y, d, vy: of
+ * the one that comes out. */
 
 /* from: NULL, or where the window's pixel that each output came from is left. */
 INLINE void plane_forward(const int k, const int step, const struct layer *l, const float *x, float *y, unsigned char *from)

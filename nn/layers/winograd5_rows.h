@@ -15,7 +15,8 @@ enum {
     LC = 3,                 /* input channels at most */
     LOB = 3,                /* output channels whose sums are in registers at once */
     LTILES = 8, LFEW = 3,   /* tiles of a strip: forward; dw, whose V and D of one channel of x share the first cache */
-    LROWS = 4, LHELD = 8,   /* rows of D that meet V at once, and of V that they meet: LROWS + FK - 1 */
+    LROWS = 4,              /* rows of D that meet V at once, */
+    LHELD = LROWS + FK - 1, /* and of V that they meet */
     LLANES = LFEW * MAPS    /* from row to row of a point of V or D */
 };
 
